@@ -1,0 +1,77 @@
+"""Fixtures that every test may ask for, and the switch that lets no test be left out unnoticed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests import databases
+from tests.databases import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTRACT = ROOT.parent / "shared" / "segment-api"
+REQUIRE_ALL = "REPLICATOR_REQUIRE_ALL"
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the person who runs the tests reach no test; the tests' own switches stay."""
+    for name in list(os.environ):
+        ours = name.startswith(("SEGMENT_", "REPLICATOR_"))
+        if ours and name != REQUIRE_ALL and not name.startswith("REPLICATOR_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=databases.kinds())
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh, empty database, on each kind of server in turn."""
+    try:
+        with databases.fresh(request.param, tmp_path) as fresh:
+            yield fresh
+    except databases.NoServer as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def target_url(database: Database) -> str:
+    return database.url
+
+
+@pytest.fixture(scope="session")
+def contract() -> Path:
+    """The folder that holds Segment's Public API as data."""
+    if not CONTRACT.is_dir():
+        pytest.skip(f"the API contract is not there: {os.path.relpath(CONTRACT, ROOT)}")
+    return CONTRACT
+
+
+@pytest.fixture(scope="session")
+def openapi(contract: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((contract / "openapi.json").read_bytes())
+    return document
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    return _left_out_is_failed(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    return _left_out_is_failed(report)
+
+
+def _left_out_is_failed(report: Report) -> Report:
+    if os.environ.get(REQUIRE_ALL) and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRE_ALL} is set, and this was left out: {report.longrepr}"
+    return report
