@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,8 +71,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _left_out_is_failed(report)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was left out and why, once for each reason."""
+    reasons = Counter(_reason(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        terminalreporter.section("LEFT OUT", yellow=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count:5} x {reason}")
+
+
+def _reason(skip: object) -> str:
+    reason = skip[2] if isinstance(skip, tuple) else skip
+    return str(reason).removeprefix("Skipped: ")
+
+
 def _left_out_is_failed(report: Report) -> Report:
     if os.environ.get(REQUIRE_ALL) and report.outcome == "skipped":
         report.outcome = "failed"
-        report.longrepr = f"{REQUIRE_ALL} is set, and this was left out: {report.longrepr}"
+        report.longrepr = f"{REQUIRE_ALL} is set, and this was left out: {_reason(report.longrepr)}"
     return report

@@ -30,8 +30,8 @@ def start(kind: str) -> str:
     """Starts the kind's server for the rest of this process and returns its administrator's URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the library says of itself is no failure of ours
-        from testcontainers.mysql import MySqlContainer
-        from testcontainers.postgres import PostgresContainer
+        from testcontainers.community.mysql import MySqlContainer
+        from testcontainers.community.postgres import PostgresContainer
 
         image = IMAGES[kind]
         container = (
