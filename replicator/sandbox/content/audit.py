@@ -1,0 +1,140 @@
+"""The audit trail.
+
+Event n happened at BIRTH + n * step, so that 90 days hold as many as were asked for; as time goes by new ones appear and
+old ones pass out of reach. Newest first; the cursor keeps the time at which the listing began (resources.md,
+"Change detection" and "Pagination").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from replicator.sandbox.ids import Ids
+from replicator.sandbox.messages import invalid
+from replicator.sandbox.moments import BIRTH, DAY, moment, parse
+from replicator.sandbox.world import World, collection
+from .destinations import destinations
+from .functions import functions
+from .iam import groups, users
+from .protocols import tracking_plans, transformations
+from .sources import sources
+from .warehouses import warehouses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from replicator.sandbox.calls import Call
+    from replicator.sandbox.series import Series
+
+_DEPTH = 90 * DAY
+_FIRST_ID = 145_000_000
+#: How many records of each kind the events go round.
+_TURN = 64
+_NAMES: tuple[tuple[str, str, Callable[[World], Series]], ...] = (
+    # (names: resources.md, "Audit event names by operation"; those of functions and plans: "Change detection")
+    ("Source Modified", "source", sources),
+    ("Tracking Plan Modified", "tracking_plan", tracking_plans),
+    ("Integration Created", "integration", destinations),
+    ("Source Function Modified", "function", functions),
+    ("Storage Destination Modified", "storage_destination", warehouses),
+    ("User Policy Updated", "user", users),
+    ("Source Enabled", "source", sources),
+    ("Transformation Updated", "transformation", transformations),
+    ("User Group Updated", "user_group", groups),
+    ("Integration Disabled", "integration", destinations),
+    ("Source Settings Modified", "source", sources),
+)
+
+
+class Trail:
+    """Knows the text of each event but its id, time and actor; makes pages as ready-made JSON."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._each = world.counts["AuditEvents"]
+        self._kinds = [i for i, (_, _, records) in enumerate(_NAMES) if len(records(world))]
+        self._first = _FIRST_ID + world.seed % 1000 * 10_000
+        user_ids = Ids.of(world.seed, "user")
+        self._actors = [
+            *(f'"actor":"{user_ids[i]}","actorEmail":"{users(world)[i]["email"]}"' for i in range(min(3, len(users(world))))),
+            '"actor":"public-api-token/TJ7z8cg6"',
+        ]
+        self._texts: dict[tuple[int, int], str] = {}
+        self._days: dict[int, str] = {}
+
+    def happened(self, event: int) -> int:
+        return BIRTH + event * _DEPTH // self._each
+
+    def between(self, start: int, end: int) -> range:
+        """The events from `start` up to and with `end`."""
+        if not self._each or not self._kinds:
+            return range(0)
+        first = -((BIRTH - start) * self._each // _DEPTH) if start > BIRTH else 0
+        return range(first, max(first, ((end - BIRTH + 1) * self._each - 1) // _DEPTH + 1))
+
+    def about(self, event: int) -> tuple[int, int]:
+        """Which of the names, and which record of its kind."""
+        turn, place = divmod(event, len(self._kinds))
+        kind = self._kinds[place]
+        return kind, turn * 7 % min(_TURN, len(_NAMES[kind][2](self._world)))
+
+    def json(self, event: int) -> str:
+        about = self.about(event)
+        text = self._texts.get(about) or self._texts.setdefault(about, self._text(*about))
+        day, rest = divmod(self.happened(event), DAY)
+        date = self._days.get(day) or self._days.setdefault(day, f"{moment(day * DAY):%Y-%m-%d}")
+        clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+        actor = self._actors[event * 31 % 97 % len(self._actors)]
+        return f'{{"id":"events/{self._first + event}","timestamp":"{date}T{clock}Z",{actor},{text}}}'
+
+    def _text(self, kind: int, index: int) -> str:
+        name, resource_type, records = _NAMES[kind]
+        resource = records(self._world)[index]
+        shown = resource.get("name") or resource.get("displayName") or resource.get("settings", {}).get("name", "")
+        about = {"type": name, "resourceId": resource["id"], "resourceType": resource_type, "resourceName": shown}
+        return msgspec.json.encode(about).decode()[1:-1]
+
+
+@collection
+def trail(world: World) -> Trail:
+    return Trail(world)
+
+
+class Events:
+    """Some events of the trail, in the order in which they are listed."""
+
+    def __init__(self, world: World, chosen: Sequence[int]) -> None:
+        self._trail = trail(world)
+        self._chosen = chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, window: slice) -> msgspec.Raw:
+        return msgspec.Raw(("[" + ",".join(map(self._trail.json, self._chosen[window])) + "]").encode())
+
+
+def events(world: World, call: Call) -> Events:
+    end, start = call.anchor, call.anchor - _DEPTH
+    if text := call.query.text("endTime"):
+        end = min(end, parse("endTime", text))
+    if text := call.query.text("startTime"):
+        start = max(start, parse("startTime", text))
+        if call.query.text("endTime") and start > parse("endTime", call.query.text("endTime") or ""):
+            raise invalid("startTime", "must not be after endTime")
+    chosen: Sequence[int] = trail(world).between(start, end)[::-1]
+    kind, resource = call.query.text("resourceType"), call.query.text("resourceId")
+    if kind is not None or resource is not None:
+        chosen = [event for event in chosen if _concerns(world, event, kind, resource)]
+    return Events(world, chosen)
+
+
+def _concerns(world: World, event: int, kind: str | None, resource: str | None) -> bool:
+    name, index = trail(world).about(event)
+    _, resource_type, records = _NAMES[name]
+    if kind is not None and resource_type != kind:
+        return False
+    return resource is None or records(world)[index]["id"] == resource
+

@@ -1,0 +1,109 @@
+"""The contract that the answers are held against, and a client of a dozen lines that knows nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from replicator.sandbox import Request, Response, Sandbox
+
+_FOLDER = Path(__file__).parents[3] / "shared" / "segment-api"
+_VENDOR = "application/vnd.segment.{}+json"
+
+
+@cache
+def contract() -> dict[str, Any]:
+    path = _FOLDER / "openapi.json"
+    if path.exists():
+        return dict(json.loads(path.read_text()))
+    if os.environ.get("REPLICATOR_REQUIRE_ALL") == "1":
+        pytest.fail(f"{path} must exist where REPLICATOR_REQUIRE_ALL=1")
+    return {"paths": {}}
+
+
+@dataclass(frozen=True)
+class Operation:
+    path: str
+    spec: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.spec["operationId"])
+
+    @property
+    def versions(self) -> list[str]:
+        return list(self.spec["x-versions"])
+
+    def parameter(self, name: str) -> dict[str, Any] | None:
+        return next((p for p in self.spec.get("parameters", []) if p["name"] == name), None)
+
+    @property
+    def paged(self) -> bool:
+        return any(str(p["name"]).endswith(("count", "Count")) for p in self.spec.get("parameters", [])) and (
+            self.parameter("pagination.count") is not None or self.parameter("count") is not None
+        )
+
+
+def operations() -> list[Operation]:
+    paths = contract()["paths"]
+    return [Operation(path, methods["get"]) for path, methods in paths.items() if "get" in methods]
+
+
+@cache
+def _validator(reference: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": reference, "components": contract()["components"]})
+
+
+def problems(operation: Operation, media_type: str, body: bytes) -> list[str]:
+    """What is wrong with this answer, by the schema of its media type."""
+    schema = operation.spec["responses"]["200"]["content"][media_type]["schema"]
+    answer = json.loads(body)
+    found = [e.message for e in _validator(schema["$ref"]).iter_errors(answer)]
+    # The envelope's schema leaves `data` optional, so an error would be valid too.
+    return found if isinstance(answer.get("data"), dict) else [*found, "no data"]
+
+
+class Client:
+    def __init__(self, sandbox: Sandbox, token: str = "sandbox") -> None:
+        self.sandbox = sandbox
+        self.token = token
+        self.requests = 0
+
+    def ask(self, target: str, version: str | None = None) -> Response:
+        self.requests += 1
+        headers = {"authorization": f"Bearer {self.token}"}
+        if version:
+            headers["accept"] = _VENDOR.format(version)
+        return self.sandbox(Request("GET", target, headers))
+
+    def data(self, path: str, **query: Any) -> dict[str, Any]:
+        response = self.ask(path + (f"?{urlencode(query)}" if query else ""))
+        assert response.status == 200, (path, query, response.body)
+        return dict(json.loads(response.body)["data"])
+
+    def every(self, path: str, key: str, **query: Any) -> list[Any]:
+        """All records of a list, page by page."""
+        records: list[Any] = []
+        page: dict[str, Any] = {}
+        while True:
+            data = self.data(path, **query, **page)
+            records += data[key]
+            following = data.get("pagination", {}).get("next")
+            if following is None:
+                return records
+            name = "cursor" if "count" in query else "pagination.cursor"
+            page = {name: following}
+
+
+def at(path: str, **ids: str) -> str:
+    for name, value in ids.items():
+        path = path.replace("{" + name + "}", quote(value, safe=""))
+    return path
