@@ -16,9 +16,7 @@ from .messages import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_OBJECTS = frozenset(
-    {"pagination", "warehousesPagination", "sourcesPagination", "filter", "search", "sort"}
-)
+_OBJECTS = frozenset({"pagination", "warehousesPagination", "sourcesPagination", "filter", "search", "sort"})
 
 
 class Query:

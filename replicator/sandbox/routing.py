@@ -55,9 +55,7 @@ def _segments(path: str) -> list[str]:
     return path.strip("/").split("/") if path.strip("/") else []
 
 
-def _descend(
-    node: _Node, segments: Sequence[str], ids: tuple[str, ...]
-) -> tuple[Route, tuple[str, ...]] | None:
+def _descend(node: _Node, segments: Sequence[str], ids: tuple[str, ...]) -> tuple[Route, tuple[str, ...]] | None:
     if not segments:
         return (node.route, ids) if node.route else None
     first, rest = segments[0], segments[1:]

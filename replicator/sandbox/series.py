@@ -64,9 +64,7 @@ class Series(Sequence[Record]):
 class Nested(Series):
     """The children of all parents in one series: parent p owns `each` neighbours from p * each on."""
 
-    def __init__(
-        self, parents: int, each: int, make: Callable[[int], Record], ids: Ids | None = None
-    ) -> None:
+    def __init__(self, parents: int, each: int, make: Callable[[int], Record], ids: Ids | None = None) -> None:
         super().__init__(parents * each, make, ids)
         self.each = each
 

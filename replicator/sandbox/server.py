@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from contextlib import contextmanager
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,19 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, does not send itself the signal again: `serve` returns."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
 
 def application(sandbox: Sandbox) -> Application:
     """The sandbox as an ASGI application. It answers within milliseconds, so it needs no other thread."""
@@ -103,11 +117,19 @@ async def _request(scope: Message, receive: Callable[[], Awaitable[Message]]) ->
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.create_server((host, port), backlog=256)
-    listener.setblocking(False)
+    """Names the protocol, because asyncio sets TCP_NODELAY only then, and that saves 40 ms an answer."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

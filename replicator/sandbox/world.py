@@ -9,9 +9,10 @@ from .draws import Draw
 from .ids import Ids
 
 if TYPE_CHECKING:
-    from .series import Record
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from .series import Record
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ def problems(operation: Operation, media_type: str, body: bytes) -> list[str]:
 
 
 class Client:
-    def __init__(self, sandbox: Sandbox, token: str = "sandbox") -> None:
+    def __init__(self, sandbox: Sandbox, *, token: str = "sandbox") -> None:  # noqa: S107 - the documented one
         self.sandbox = sandbox
         self.token = token
         self.requests = 0

@@ -1,4 +1,4 @@
-"""Every request that a complete replication of a workspace makes: each list for each parent, each get for each record."""
+"""Every request of a complete replication: each list for each parent, each get for each record."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def _destinations(client: Client) -> Iterator[Visit]:
         overview = "/delivery-overview"
         yield "getEgressFailedMetricsFromDeliveryOverview", f"{overview}/failed-delivery", "dataset", query
         yield "getEgressSuccessMetricsFromDeliveryOverview", f"{overview}/successful-delivery", "dataset", query
-        yield "getFilteredAtDestinationMetricsFromDeliveryOverview", f"{overview}/filtered-at-destination", "dataset", query
+        filtered = f"{overview}/filtered-at-destination"
+        yield "getFilteredAtDestinationMetricsFromDeliveryOverview", filtered, "dataset", query
 
 
 def _nested(client: Client, path: str, key: str, name: str) -> Iterator[Visit]:

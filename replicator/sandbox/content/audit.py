@@ -1,7 +1,7 @@
 """The audit trail.
 
-Event n happened at BIRTH + n * step, so that 90 days hold as many as were asked for; as time goes by new ones appear and
-old ones pass out of reach. Newest first; the cursor keeps the time at which the listing began (resources.md,
+Event n happened at BIRTH + n * step, so that 90 days hold as many as were asked for; as time goes by new ones appear
+and old ones pass out of reach. Newest first; the cursor keeps the time at which the listing began (resources.md,
 "Change detection" and "Pagination").
 """
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from replicator.sandbox.ids import Ids
 from replicator.sandbox.messages import invalid
 from replicator.sandbox.moments import BIRTH, DAY, moment, parse
 from replicator.sandbox.world import World, collection
+
 from .destinations import destinations
 from .functions import functions
 from .iam import groups, users
@@ -56,11 +56,8 @@ class Trail:
         self._each = world.counts["AuditEvents"]
         self._kinds = [i for i, (_, _, records) in enumerate(_NAMES) if len(records(world))]
         self._first = _FIRST_ID + world.seed % 1000 * 10_000
-        user_ids = Ids.of(world.seed, "user")
-        self._actors = [
-            *(f'"actor":"{user_ids[i]}","actorEmail":"{users(world)[i]["email"]}"' for i in range(min(3, len(users(world))))),
-            '"actor":"public-api-token/TJ7z8cg6"',
-        ]
+        people = [f'"actor":"{user["id"]}","actorEmail":"{user["email"]}"' for user in users(world)[:3]]
+        self._actors = [*people, '"actor":"public-api-token/TJ7z8cg6"']
         self._texts: dict[tuple[int, int], str] = {}
         self._days: dict[int, str] = {}
 
@@ -127,14 +124,18 @@ def events(world: World, call: Call) -> Events:
     chosen: Sequence[int] = trail(world).between(start, end)[::-1]
     kind, resource = call.query.text("resourceType"), call.query.text("resourceId")
     if kind is not None or resource is not None:
-        chosen = [event for event in chosen if _concerns(world, event, kind, resource)]
+        wanted = _matching(world, kind, resource)
+        about = trail(world).about
+        chosen = [event for event in chosen if about(event) in wanted]
     return Events(world, chosen)
 
 
-def _concerns(world: World, event: int, kind: str | None, resource: str | None) -> bool:
-    name, index = trail(world).about(event)
-    _, resource_type, records = _NAMES[name]
-    if kind is not None and resource_type != kind:
-        return False
-    return resource is None or records(world)[index]["id"] == resource
-
+def _matching(world: World, kind: str | None, resource: str | None) -> set[tuple[int, int]]:
+    """What the events are about that these filters let through."""
+    return {
+        (name, index)
+        for name, (_, resource_type, records) in enumerate(_NAMES)
+        if kind in (None, resource_type)
+        for index, found in enumerate(records(world)[:_TURN])
+        if resource in (None, found["id"])
+    }

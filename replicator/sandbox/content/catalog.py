@@ -200,7 +200,8 @@ def _support(draw: Draw, *, actions: bool) -> Record:
             "pageview": True, "identify": True, "alias": draw.happens(30), "track": True, "group": draw.happens(60),
         },
         "supportedPlatforms": {
-            "browser": True, "server": True, "mobile": draw.happens(50), "warehouse": actions, "linkedAudiences": actions,
+            "browser": True, "server": True, "mobile": draw.happens(50),
+            "warehouse": actions, "linkedAudiences": actions,
         },
     }  # fmt: skip
 
@@ -209,7 +210,7 @@ def _ownership(draw: Draw, slug: str) -> Record:
     if not draw.happens(40):
         return {}
     return {
-        "contacts": [{"name": "Partner Team", "email": f"partners@{slug}.example", "role": "support", "isPrimary": True}],
+        "contacts": [{"name": "Partners", "email": f"partners@{slug}.example", "role": "support", "isPrimary": True}],
         "partnerOwned": True,
         "supportedRegions": ["us-west-2", "eu-west-1"],
         "regionEndpoints": ["US", "EU"],

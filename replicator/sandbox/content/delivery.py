@@ -1,7 +1,7 @@
 """Metrics: the delivery overview, a destination's delivery summary, and the volume of events.
 
-A number is made from what it counts and from its moment, so that overlapping ranges agree with one another; what has not
-happened yet is not counted.
+A number is made from what it counts and from its moment, so that overlapping ranges agree with one another; what has
+not happened yet is not counted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from replicator.sandbox.calls import Paged
 from replicator.sandbox.messages import invalid
 from replicator.sandbox.moments import DAY, moment, parse, without_millis
 from replicator.sandbox.paging import page
+
 from .destinations import destinations, source_of
 from .sources import sources
 
@@ -104,9 +105,6 @@ def overview_total(stage: Stage) -> Callable[[World, Call], Record]:
     return lambda world, call: {"total": sum(row["total"] for row in rows(world, call))}
 
 
-_VOLUME = Paged("result", lambda world, call: _volumes(world, call), end="null", cursor="frozen")
-
-
 def _volumes(world: World, call: Call) -> Sequence[Record]:
     step = _step(call)
     moments = _moments(call, step)
@@ -119,6 +117,9 @@ def _volumes(world: World, call: Call) -> Sequence[Record]:
             row.pop("appVersion", None)  # it can be grouped by, yet no row of the contract has it
             rows.append(_event_source(world, source) | row if source is not None else row)
     return rows
+
+
+_VOLUME = Paged("result", _volumes, end="null", cursor="frozen")
 
 
 def _groups_of_volume(call: Call) -> list[Record]:

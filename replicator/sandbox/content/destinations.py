@@ -8,6 +8,7 @@ from replicator.sandbox.ids import Ids
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_destinations
 from .sources import source_ids, sources, warehouse_sources

@@ -14,6 +14,7 @@ from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .sources import source_ids
 
@@ -124,7 +125,7 @@ def _settings(draw: Draw) -> list[Record]:
         {
             "name": f"apiKey{place or ''}",
             "label": f"API Key {place or ''}".strip(),
-            "description": "Where the tool’s “key” is kept",
+            "description": "Where the tool keeps its “key”",
             "type": kinds[place],
             "required": draw.happens(50),
             "sensitive": place == 0,
@@ -138,7 +139,7 @@ def _code(world: World, index: int, version: int) -> str:
     return (
         f"// version {version + 1} of function {index + 1}\n"
         f"async function {handler}(event, settings) {{\n"
-        "\tif (!event.userId) throw new EventNotSupported(`no \"userId\"`);\n"
+        '\tif (!event.userId) throw new EventNotSupported(`no "userId"`);\n'
         "\treturn { ...event, note: 'größer than 50% ✓' };\n"
         "}\n"
     )

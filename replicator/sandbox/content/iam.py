@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from replicator.sandbox.ids import Ids
 from replicator.sandbox.series import Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .sources import labels, source_ids
 
@@ -29,7 +30,7 @@ _ROLES = (
 
 
 @collection
-def roles(world: World) -> Series:
+def roles(_world: World) -> Series:
     """Fixed by Segment: the same in each workspace."""
     ids = Ids.of(0, "role", "ksuid")
     return Series(
@@ -111,15 +112,23 @@ def groups_of_user(world: World, call: Call) -> Series:
     return Series(len(chosen), lambda place: {k: every[chosen[place]][k] for k in ("id", "name")})
 
 
-def invited(world: World) -> Sequence[str]:
-    return [f"invited.{index + 1}+papi@acme-outdoors.example" for index in range(world.count("Invites"))]
+class Invited:
+    """Bare addresses: nothing else of an invite can be read."""
+
+    def __init__(self, indexes: range) -> None:
+        self._indexes = indexes
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    def __getitem__(self, window: slice) -> list[str]:
+        return [f"invited.{index + 1}+papi@acme-outdoors.example" for index in self._indexes[window]]
 
 
-def invites(world: World, _call: Call) -> Sequence[str]:
-    """Bare addresses: what an invite permits cannot be read."""
-    return invited(world)
+def invites(world: World, _call: Call) -> Invited:
+    return Invited(range(world.count("Invites")))
 
 
-def invites_of_group(world: World, call: Call) -> Sequence[str]:
+def invites_of_group(world: World, call: Call) -> Invited:
     group = groups(world).index_of(call.ids[0])
-    return invited(world)[group :: len(groups(world)) + 1]
+    return Invited(range(group, world.count("Invites"), len(groups(world)) + 1))

@@ -6,7 +6,8 @@ every third belongs to a source, the others to the workspace. They finish one da
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,12 +16,11 @@ from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_micros
 from replicator.sandbox.series import Record, Series
 from replicator.sandbox.world import World, collection
+
 from .destinations import destinations
 from .sources import source_ids, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from replicator.sandbox.calls import Call
 
 _DEPTH = 90 * DAY
@@ -82,9 +82,32 @@ def _made(world: World, index: int) -> int:
 
 def _shown(world: World, now: int) -> range:
     """Those of the last 90 days."""
-    each = max(1, world.counts["Regulations"])
-    newest = (now - BIRTH) * each // _DEPTH
-    return range(max(0, newest - world.counts["Regulations"] + 1), max(0, newest + 1 if world.counts["Regulations"] else 0))
+    each = world.counts["Regulations"]
+    after_newest = (now - BIRTH) * each // _DEPTH + 1 if each and now >= BIRTH else 0
+    return range(max(0, after_newest - each), after_newest)
+
+
+class _NoThirds(Sequence[int]):
+    """The numbers of a range that three does not divide, newest first."""
+
+    def __init__(self, shown: range) -> None:
+        self._places = range(*(number - (number + 2) // 3 for number in (shown.start, shown.stop)))[::-1]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, place: Any) -> Any:
+        chosen = self._places[place]
+        return chosen // 2 * 3 + 1 + chosen % 2
+
+
+def _shown_of(world: World, now: int, source: int) -> Sequence[int]:
+    """Those of one source, by its number from 1 on, or with 0 those of the workspace; newest first."""
+    shown = _shown(world, now)
+    turn = 3 * len(sources(world))
+    if source:
+        return range(shown.start + (3 * (source - 1) - shown.start) % turn, shown.stop, turn)[::-1]
+    return _NoThirds(shown) if turn else shown[::-1]
 
 
 def _status(world: World, index: int, now: int) -> str:
@@ -123,10 +146,8 @@ def _listed(world: World, call: Call, source: int) -> Series:
     status = call.query.choice("status", _STATUSES)
     kinds = call.query.choices("regulationTypes", _TYPES)
     every = regulations(world)
-    shown = [i for i in reversed(_shown(world, call.anchor)) if _of_source(world, i) == source]
-    if status or kinds:
-        shown = [i for i in shown if _wanted(every[i], status, kinds)]
-    return every.only(shown)
+    own = every.only(_shown_of(world, call.anchor, source))
+    return own.only([i for i, found in enumerate(own) if _wanted(found, status, kinds)]) if status or kinds else own
 
 
 def _wanted(regulation: Record, status: str | None, kinds: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_warehouses
 from .spaces import space_id, spaces
@@ -149,7 +150,7 @@ def entity_paths(world: World) -> Nested:
         return {
             "id": ids[index],
             "entityName": name,
-            "pathName": f"Profile › {name}",
+            "pathName": f"Profile → {name}",
             "entitySlug": slug,
             "relationshipSlugs": [f"owned-{slug}"],
             "childRelationshipSlugs": [] if place else ["owned-orders"],

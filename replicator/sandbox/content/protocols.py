@@ -8,6 +8,7 @@ from replicator.sandbox.ids import Ids
 from replicator.sandbox.moments import BIRTH, DAY, ZERO, with_millis, without_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_destinations
 from .sources import source_ids, sources
@@ -45,7 +46,7 @@ def tracking_plans(world: World) -> Series:
             # A live answer has it, no SDK knows it (resources.md, "Reads that bite").
             "resourceSchemaId": schema_ids[index],
             "slug": words.slug(name, index),
-            "description": "" if index % 4 == 3 else f"What {draw.pick(words.TEAMS)} sends; \"draft\" events included.",
+            "description": "" if index % 4 == 3 else f'What {draw.pick(words.TEAMS)} sends; "draft" events included.',
             "type": _plan_type(index),
             "updatedAt": with_millis(created + draw.below(200 * DAY), draw.below(1000)),
             "createdAt": with_millis(created),
@@ -150,7 +151,8 @@ def _property(draw: Draw, name: str, kind: str) -> Record:
         case "number":
             described["minimum"] = draw.pick((0, 0.5))
         case "array":
-            described["items"] = {"type": "object", "properties": {"sku": {"type": "string"}, "price": {"type": "number"}}}
+            parts = {"sku": {"type": "string"}, "price": {"type": "number"}}
+            described["items"] = {"type": "object", "properties": parts}
         case "object":
             described |= {"properties": {"city": {"type": "string"}}, "required": ["city"]}
         case _:
@@ -197,4 +199,3 @@ def _effect(draw: Draw, index: int) -> Record:
         }},
     )  # fmt: skip
     return effects[index % len(effects)]
-

@@ -9,6 +9,7 @@ from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .destinations import model_of, subscriptions
 from .sources import source_ids, warehouse_sources

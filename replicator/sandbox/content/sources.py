@@ -9,6 +9,7 @@ from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_sources
 
@@ -96,7 +97,7 @@ def _metadata_of(world: World, index: int, draw: Draw) -> int:
 
 def _settings(draw: Draw, slug: str) -> Record:
     if slug in ("snowflake", "bigquery"):
-        return {"account": f"acme.{slug}", "database": "ANALYTICS", "username": "SEGMENT", "password": words.masked(draw)}
+        return {"account": f"acme.{slug}", "database": "ANALYTICS", "username": "SEGMENT", "key": words.masked(draw)}
     if slug in ("zendesk", "stripe", "salesforce"):
         return {"subdomain": "acme-outdoors", "apiToken": words.masked(draw)}
     return {"website_url": "https://acme-outdoors.example/"} if draw.happens(30) else {}

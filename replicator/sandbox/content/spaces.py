@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.sandbox.calls import walk
 from replicator.sandbox.ids import Ids
+from replicator.sandbox.messages import invalid
 from replicator.sandbox.moments import BIRTH, DAY, with_millis, without_millis
 from replicator.sandbox.series import Nested, Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_destinations
 from .destinations import destinations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from replicator.sandbox.calls import Call
     from replicator.sandbox.draws import Draw
 
-_SPACES = ("Production Profiles", "production profiles", "Staging – Profile 🧪")
+_SPACES = ("Production Profiles", "production profiles", "Staging → Profile 🧪")
 _AUDIENCES = ("High spenders", "high spenders", "Café fans ☕", 'Abandoned "cart"', "Lapsed > 30 days", "VIP ")
 _KINDS = ("USERS", "ACCOUNTS", "LINKED", "USERS")
 AUDIENCE_TYPES = ("ACCOUNTS", "LINKED", "USERS")
@@ -233,9 +235,16 @@ def previews(world: World) -> Nested:
 def supported_destinations(world: World, call: Call) -> Mapping[str, Any]:
     """By slug; the inner shape is free in the contract, this one is assumed."""
     spaces(world).index_of(call.ids[0])
-    kind = call.query.text("slug")
-    offered = [found for found in catalog_destinations(world) if found["actions"] and kind in (None, found["slug"])]
-    chosen = offered[AUDIENCE_TYPES.index(call.ids[1]) :: 2] if kind is None else offered
+    if call.ids[1] not in AUDIENCE_TYPES:
+        raise invalid("audienceType", f"must be one of [{', '.join(AUDIENCE_TYPES)}]")
+    slug, action = call.query.text("slug"), call.query.text("actionId")
+    chosen = [
+        found
+        for found in catalog_destinations(world)
+        if found["actions"]
+        and slug in (None, found["slug"])
+        and (action is None or action in [one["id"] for one in found["actions"]])
+    ]
     described = {
         found["slug"]: {"id": found["id"], "name": found["name"], "actions": [a["slug"] for a in found["actions"]]}
         for found in chosen
@@ -267,4 +276,3 @@ def computed_traits(world: World) -> Nested:
         return trait | ({"description": "Über alle Kanäle."} if draw.happens(50) else {})
 
     return Nested(len(spaces(world)), each, make, ids)
-

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from replicator.sandbox.moments import moment, next_month, parse_date, with_millis
 from replicator.sandbox.series import Record, Series
+
 from .sources import source_ids, sources
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ _WEEKDAY_WEIGHT = 10
 _WEEKEND_WEIGHT = 6
 
 
-def _days(world: World, call: Call) -> tuple[date, int]:
+def _days(call: Call) -> tuple[date, int]:
     """The first day of the period, and how many days of it there are yet."""
     first = parse_date("period", call.query.required("period")).replace(day=1)
-    if first < _FOUNDED:
+    today = moment(call.anchor).date()
+    if not _FOUNDED <= first <= today:
         return first, 0
-    end = min(next_month(first), moment(call.anchor).date() + timedelta(days=1))
-    return first, max(0, (end - first).days)
+    return first, (min(next_month(first), today + timedelta(days=1)) - first).days
 
 
 def _midnight(day: date) -> int:
@@ -68,28 +69,34 @@ def _mtu(rate: int, first: date, day: int) -> Record:
 
 
 def api_calls(world: World, call: Call) -> Series:
-    first, days = _days(world, call)
+    first, days = _days(call)
     rate = _total_rate(world)
     return Series(days, lambda day: _calls(rate, first, day))
 
 
 def mtu(world: World, call: Call) -> Series:
-    first, days = _days(world, call)
+    first, days = _days(call)
     rate = _total_rate(world)
     return Series(days, lambda day: _mtu(rate, first, day))
 
 
 def api_calls_by_source(world: World, call: Call) -> Series:
-    first, days = _days(world, call)
+    first, days = _days(call)
     count = len(sources(world))
-    return Series(days * count, lambda index: _of_source(world, index) | _calls(_rate(world, index % count), first, index // count))
+
+    def make(index: int) -> Record:
+        day, source = divmod(index, count)
+        return {"sourceId": source_ids(world)[source]} | _calls(_rate(world, source), first, day)
+
+    return Series(days * count, make)
 
 
 def mtu_by_source(world: World, call: Call) -> Series:
-    first, days = _days(world, call)
+    first, days = _days(call)
     count = len(sources(world))
-    return Series(days * count, lambda index: _of_source(world, index) | _mtu(_rate(world, index % count), first, index // count))
 
+    def make(index: int) -> Record:
+        day, source = divmod(index, count)
+        return {"sourceId": source_ids(world)[source]} | _mtu(_rate(world, source), first, day)
 
-def _of_source(world: World, index: int) -> Record:
-    return {"sourceId": source_ids(world)[index % len(sources(world))]}
+    return Series(days * count, make)

@@ -14,6 +14,7 @@ from replicator.sandbox.moments import BIRTH, DAY, with_millis, without_millis
 from replicator.sandbox.paging import page
 from replicator.sandbox.series import Record, Series
 from replicator.sandbox.world import World, collection
+
 from . import words
 from .catalog import catalog_warehouses
 from .sources import source_ids, sources, warehouse_sources

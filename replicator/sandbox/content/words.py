@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SOURCES = (
     "Website", "website", "iOS App 📱", "Android App", 'Checkout "v2" Service', "Warehouse Models",
-    "Büro München", "Support Desk ", "日本語サイト", "Billing – Stripe", "Marketing Site's Blog", "CRM Export",
+    "Büro München", "Support Desk ", "日本語サイト", "Billing → Stripe", "Marketing Site's Blog", "CRM Export",
 )  # fmt: skip
 PLANS = (
     "Ecommerce", "Mobile Apps 📱", "ecommerce", 'B2B "Core" Plan', "Señales de marketing", "Shared Properties ",
