@@ -40,7 +40,7 @@ SOURCE_COLUMNS = (
     json("metadata"),
     text("workspaceId"),
     boolean("enabled"),
-    json("writeKeys", secret=True),
+    json("writeKeys", secret=True, withheld=True),
     json("settings", secret=True),
     json("labels"),
 )

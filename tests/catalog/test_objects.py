@@ -15,16 +15,15 @@ each_object = pytest.mark.parametrize("obj", OBJECTS, ids=lambda obj: obj.name)
 
 @each_object
 def test_columns_have_names_and_fields_of_their_own(obj: Object) -> None:
-    names = [column.name for column in obj.columns]
     fields = [column.field for column in obj.columns]
-    assert len(set(names)) == len(names)
+    assert len(set(names(obj))) == len(obj.columns)
     assert len(set(fields)) == len(fields)
-    assert all(name == snake_case(name) and not name.startswith("_") for name in names)
+    assert all(name == snake_case(name) and not name.startswith("_") for name in names(obj))
 
 
 @each_object
 def test_columns_are_named_after_their_fields(obj: Object) -> None:
-    assert [column.name for column in obj.columns] == [snake_case(column.field) for column in obj.columns]
+    assert names(obj) == [snake_case(column.field) for column in obj.columns]
 
 
 @each_object
@@ -95,6 +94,10 @@ def test_every_object_is_in_a_group_and_every_group_has_objects() -> None:
     assert {obj.name for obj in select(["usage"])} == {obj.name for obj in OBJECTS if obj.window is Window.PERIOD}
 
 
+def names(obj: Object) -> list[str]:
+    return [column.name for column in obj.columns]
+
+
 def marked(mark: str) -> set[tuple[str, str]]:
     return {(obj.name, column.name) for obj in OBJECTS for column in obj.columns if getattr(column, mark)}
 
@@ -105,6 +108,10 @@ def test_settings_and_write_keys_are_secret_wherever_they_turn_up() -> None:
     definitions = {(name, "settings") for name, _ in marked("detail") if name.endswith("Functions")}
     expected = {(obj.name, column.name) for obj in OBJECTS for column in obj.columns if column.name in suspects}
     assert marked("secret") - {("AudienceActivations", "destination_mapping")} == expected - definitions
+
+
+def test_only_write_keys_come_back_empty_to_a_token_without_rights() -> None:
+    assert marked("withheld") == {(obj.name, "write_keys") for obj in OBJECTS if "write_keys" in names(obj)}
 
 
 def test_addresses_and_names_of_people_are_personal_wherever_they_turn_up() -> None:
