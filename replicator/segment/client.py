@@ -1,0 +1,288 @@
+"""The Segment client: one for each token, shared by all threads.
+
+Each try takes a ticket from the limits, is sent within its deadline, and is judged; what is worth another try is sent
+again after the wait that the answer asks for. Writes are not here: they must not be repeated blindly.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from replicator import __version__
+from replicator.errors import Interrupted, RateLimited, SegmentError, Unauthorized, UnexpectedResponse, Unreachable
+
+from . import retry
+from .answers import FEW, Again, Answer, Denied, Refused, judge
+from .counters import Counters
+from .decode import OffContract, Unreadable
+from .exchange import Failed, InProcess, Reply, Request, Transport
+from .limits import POLL, Limits, Ticket, Wait
+
+if TYPE_CHECKING:
+    from .token import Token
+
+__all__ = ["Answer", "Ask", "Client", "Counters", "Request", "Wait"]
+
+Stability = Literal["stable", "beta", "alpha"]
+#: The spelling that the SDKs send (resources.md, "Versions and media types").
+_MEDIA = {"stable": "v1", "beta": "v1beta", "alpha": "v1alpha"}
+_AGENT = f"segment-replicator/{__version__}"
+
+log = logging.getLogger("replicator.segment")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One GET operation to be asked; `path` is encoded already."""
+
+    operation: str
+    path: str
+    query: Mapping[str, str]
+    stability: Stability
+    rate: int | None
+
+    @property
+    def where(self) -> str:
+        """For error texts and logs: the query's values may be personal."""
+        return f"GET {self.path}"
+
+    @property
+    def target(self) -> str:
+        query = urlencode(self.query, quote_via=quote, safe="")
+        return f"{self.path}?{query}" if query else self.path
+
+
+#: Tells a missing permission from a bad token: any valid token may read its own workspace.
+_WHO_AM_I = Ask("getWorkspace", "/", {}, "stable", None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    deadline: float
+    tries: int
+    max_wait: float
+
+
+class Client:
+    """GETs against one base URL with one token. Use it in a `with` block, or close it."""
+
+    def __init__(  # noqa: PLR0913 - each has a default that suits
+        self,
+        *,
+        base_url: str,
+        token: Token,
+        transport: Callable[[Any], Any] | None = None,
+        limits: Limits | None = None,
+        deadline: float = 60.0,
+        max_body: int = 64 * 2**20,
+        tries: int = 6,
+        max_wait: float = 300.0,
+        ca_file: Path | None = None,
+        connections: int = 32,
+        on_wait: Callable[[Wait], None] = lambda _: None,
+        stop: threading.Event | None = None,
+        sleep: Callable[[float], object] | None = None,
+        now: Callable[[], datetime] = retry.now,
+    ) -> None:
+        """`deadline` holds for each try, `max_wait` for each single wait; `stop` ends every wait with Interrupted.
+
+        `connections` should not be fewer than the threads. Tests replace `sleep`, `now`, and the clock of `limits`.
+        """
+        self._token = token
+        self._host = urlsplit(base_url).netloc
+        self._compressed = transport is None
+        self._transport = _transport(base_url, transport, connections, max_body, ca_file)
+        self._limits = limits or Limits()
+        self._patience = _Patience(deadline, tries, max_wait)
+        self._on_wait = on_wait
+        self._stop = stop or threading.Event()
+        self._sleep = sleep or self._stop.wait
+        self._now = now
+        self._revoked = threading.Event()
+        self._total = Counters()
+        self._counters: tuple[Counters, ...] = (self._total,)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, retries included, by all threads."""
+        return self._total.requests
+
+    @property
+    def counters(self) -> Counters:
+        return self._total
+
+    def counting(self, counters: Counters) -> Client:
+        """This same client, but what is asked through it counts into `counters` too. Close the original only."""
+        view = copy.copy(self)
+        view._counters = (*self._counters, counters)  # noqa: SLF001 - our own class
+        return view
+
+    def get(
+        self,
+        operation: str,
+        target_path: str,
+        query: Mapping[str, str],
+        *,
+        stability: Stability,
+        rate: int | None,
+    ) -> Answer:
+        """The first good answer. `target_path` is percent-encoded already; `rate` is what the contract states."""
+        return self.fetch(Ask(operation, target_path, query, stability, rate), lambda answer: answer)
+
+    def fetch(self, ask: Ask, read: Callable[[Answer], T]) -> T:
+        """What `read` makes of the first good answer.
+
+        An answer that `read` finds Unreadable or OffContract is asked for again, as it may have been cut on the way.
+        """
+        for attempt in range(1, self._patience.tries + 1):
+            outcome = self._try(ask, read)
+            if not isinstance(outcome, Again):
+                return outcome
+            self._after(ask, outcome, attempt)
+        raise AssertionError("the last try raises")
+
+    def _try(self, ask: Ask, read: Callable[[Answer], T]) -> T | Again:
+        ticket = self._admitted(ask)
+        reply = self._exchange(ask, ticket)
+        verdict = judge(ask.where, reply, self._token.scrub, self._now())
+        match verdict:
+            case Refused():
+                return self._refused(ticket, verdict)
+            case Answer():
+                return self._read(ask, verdict, read)
+            case Again():
+                return verdict
+            case Denied():
+                raise self._who_is_denied(ask, verdict)
+            case SegmentError():
+                raise verdict
+
+    def _after(self, ask: Ask, again: Again, attempt: int) -> None:
+        if attempt >= min(self._patience.tries, again.tries or self._patience.tries):
+            raise again.error
+        self._count(retries=1)
+        log.warning(
+            "request is tried again",
+            extra={"operation": ask.operation, "path": ask.path, "why": again.why, "attempt": attempt},
+        )
+        # After a 429 the limits make the next try wait.
+        if not isinstance(again.error, RateLimited):
+            seconds = retry.backoff(attempt) if again.seconds is None else again.seconds
+            self._wait(Wait(seconds, again.why, ask.operation))
+
+    def _admitted(self, ask: Ask) -> Ticket:
+        while True:
+            self._check_stop()
+            if self._revoked.is_set():
+                raise Unauthorized(f"{ask.where}: not sent, because Segment no longer accepts the token.", status=401)
+            ticket = self._limits.take(ask.operation, ask.rate)
+            if isinstance(ticket, Ticket):
+                return ticket
+            self._wait(ticket)
+
+    def _wait(self, wait: Wait) -> None:
+        if wait.seconds > self._patience.max_wait:
+            raise RateLimited(
+                f"{wait.operation}: the next request has to wait for {wait.seconds:.0f} s, longer than the "
+                f"{self._patience.max_wait:.0f} s that are allowed ({wait.why}). Run it again then."
+            )
+        # A poll is no wait that anybody would want to read about.
+        if wait.seconds > POLL:
+            self._count(waits=1, waited=wait.seconds)
+            extra = {"operation": wait.operation, "seconds": round(wait.seconds, 3), "why": wait.why}
+            log.info("waiting", extra=extra)
+            self._on_wait(wait)
+        self._sleep(wait.seconds)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Interrupted("Stopped as asked, between two requests; what was stored stays. Run it again to go on.")
+
+    def _exchange(self, ask: Ask, ticket: Ticket) -> Reply | Failed:
+        self._count(requests=1)
+        reply: Reply | Failed | None = None
+        try:
+            reply = self._transport.send(self._request(ask), self._patience.deadline)
+        finally:
+            if reply is None or isinstance(reply, Failed):
+                self._limits.unanswered(ticket)
+            elif reply.status != 429:
+                self._limits.answered(ticket, retry.usage(reply.headers, self._now()))
+        return reply
+
+    def _request(self, ask: Ask) -> Request:
+        return Request(
+            "GET",
+            ask.target,
+            {
+                "host": self._host,
+                "accept": f"application/vnd.segment.{_MEDIA[ask.stability]}+json",
+                "accept-encoding": "gzip" if self._compressed else "identity",
+                "user-agent": _AGENT,
+                "authorization": self._token.header(),
+            },
+        )
+
+    def _refused(self, ticket: Ticket, refused: Refused) -> Again:
+        seconds = retry.backoff(1) if refused.seconds is None else refused.seconds
+        self._limits.refused(ticket, seconds, whole_token=refused.named or ticket.bucket.stated is None)
+        self._count(refused=1)
+        return Again(refused.error, "Segment's rate limit is used up")
+
+    def _read(self, ask: Ask, answer: Answer, read: Callable[[Answer], T]) -> T | Again:
+        try:
+            return read(answer)
+        except Unreadable as fault:
+            text = f"{ask.where}: the answer cannot be read, each time: {fault}. Run it again later."
+            error: SegmentError = Unreachable(text, status=200, request_id=answer.request_id)
+            return Again(error, f"the answer cannot be read: {fault}")
+        except OffContract as fault:
+            text = f"{ask.where}: the answer is not what the API promises: {fault}. Check the base URL, or report this."
+            error = UnexpectedResponse(text, status=200, request_id=answer.request_id)
+            return Again(error, f"unexpected answer: {fault}", tries=FEW)
+
+    def _who_is_denied(self, ask: Ask, denied: Denied) -> SegmentError:
+        """One request tells a token that lacks a permission from one that is no longer valid."""
+        ticket = self._admitted(_WHO_AM_I)
+        reply = self._exchange(_WHO_AM_I, ticket)
+        if isinstance(reply, Reply) and reply.status == 429:
+            self._limits.unanswered(ticket)
+        if isinstance(reply, Reply) and reply.status == 200 and ask.path != "/":
+            return denied.inaccessible
+        if isinstance(reply, Reply) and reply.status == 401:
+            self._revoked.set()
+        return denied.unauthorized
+
+    def _count(self, **more: float) -> None:
+        for counters in self._counters:
+            counters.add(**more)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _transport(
+    base_url: str, answer: Callable[[Any], Any] | None, connections: int, max_body: int, ca_file: Path | None
+) -> Transport:
+    if answer is not None:
+        return InProcess(answer, max_body)
+    # httpx takes a sixth of a second to import, and the sandbox in process does without it.
+    from .wire import Network
+
+    return Network(base_url, connections=connections, max_body=max_body, ca_file=ca_file)

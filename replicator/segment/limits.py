@@ -1,0 +1,183 @@
+"""When a request may be sent: as many as the API allows, and none that it would refuse.
+
+The server counts the requests of a token in windows of 60 seconds that begin with their first request, apart for each
+operation that states a limit and together for the rest (resources.md, "Rate limits"; whether stated operations count
+twice is unknown). Every good answer says how much was consumed, what remains and when the window ends: its word
+replaces what we assume, so a server without limits does not slow us down.
+
+Nothing here sleeps or sends. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: Stated limits are called lower than the default and go up to 600 a minute; the default itself is not published.
+ASSUMED_PER_MINUTE = 600
+WINDOW = 60.0
+#: While the first requests of a window are under way, only their answers can tell more.
+POLL = 0.02
+#: Dates in headers have whole seconds, rounded in a way that nobody states.
+_ROUNDING = 1.0
+_LONGEST_WINDOW = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A wait that is about to begin."""
+
+    seconds: float
+    why: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer's X-RateLimit headers say; `ends_in` counts from the answer."""
+
+    consumed: int | None = None
+    remaining: int | None = None
+    ends_in: float | None = None
+
+
+@dataclass(slots=True)
+class _Bucket:
+    stated: int | None
+    limit: int
+    #: Whether the answers' headers are taken as speaking of this bucket.
+    believed: bool = True
+    #: Counts windows, so that a late answer of an earlier one is told apart.
+    window: int = 0
+    sent: int = 0
+    #: What somebody else consumed: another program with the same token.
+    foreign: int = 0
+    flying: int = 0
+    #: Never earlier than the server's own end of the window; unknown until its first answer.
+    ends: float | None = None
+    held_until: float = 0.0
+
+    def roll(self, now: float) -> None:
+        """Begin a new window once the old one is over; what is under way may be counted in the new one."""
+        if self.ends is not None and now >= self.ends:
+            self.window += 1
+            self.sent, self.foreign, self.ends = self.flying, 0, None
+
+    def landed(self, now: float, length: float) -> None:
+        self.flying -= 1
+        if self.ends is None:
+            self.ends = now + length
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to send one request; given back with what came of it."""
+
+    bucket: _Bucket
+    window: int
+
+
+class Limits:
+    def __init__(
+        self,
+        *,
+        assumed: int = ASSUMED_PER_MINUTE,
+        window: float = WINDOW,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self._assumed = assumed
+        self._window = window
+        self._held_until = 0.0
+        self._shared = _Bucket(None, assumed)
+        self._stated: dict[str, _Bucket] = {}
+        self._lock = threading.Lock()
+
+    def take(self, operation: str, rate: int | None) -> Ticket | Wait:
+        """A ticket, or how long to wait before asking again."""
+        with self._lock:
+            now = self.clock()
+            bucket = self._bucket(operation, rate)
+            bucket.roll(now)
+            held = max(self._held_until, bucket.held_until)
+            if held > now:
+                return Wait(held - now, "Segment asked to wait", operation)
+            if bucket.sent + bucket.foreign < bucket.limit:
+                bucket.sent += 1
+                bucket.flying += 1
+                return Ticket(bucket, bucket.window)
+            if bucket.ends is None:
+                return Wait(POLL, "the first answer tells the limit", operation)
+            whose = "this operation" if bucket.stated else "the token"
+            return Wait(bucket.ends - now, f"{bucket.limit} requests a minute for {whose} are used up", operation)
+
+    def _bucket(self, operation: str, rate: int | None) -> _Bucket:
+        if rate is None:
+            return self._shared
+        return self._stated.setdefault(operation, _Bucket(rate, rate))
+
+    def answered(self, ticket: Ticket, usage: Usage) -> None:
+        """The request was counted and served."""
+        with self._lock:
+            now = self.clock()
+            bucket = ticket.bucket
+            current = ticket.window == bucket.window
+            bucket.flying -= 1
+            if current and bucket.ends is None:
+                bucket.ends = now + self._window
+            if bucket.believed:
+                _learn(bucket, usage, now, current=current)
+
+    def unanswered(self, ticket: Ticket) -> None:
+        """Nobody knows whether the server counted the request: take it as counted."""
+        with self._lock:
+            ticket.bucket.landed(self.clock(), self._window)
+
+    def refused(self, ticket: Ticket, seconds: float, *, whole_token: bool) -> None:
+        """429: hold back for that long, and then begin a new window."""
+        with self._lock:
+            now = self.clock()
+            bucket = ticket.bucket
+            bucket.landed(now, self._window)
+            if bucket.stated is not None and bucket.limit > bucket.stated:
+                _distrust(bucket)
+            bucket.held_until = max(bucket.held_until, now + seconds)
+            bucket.ends = bucket.held_until
+            if whole_token:
+                self._held_until = max(self._held_until, now + seconds)
+
+
+def _distrust(bucket: _Bucket) -> None:
+    """The headers spoke of some other bucket than this one: go by the limit that the contract states."""
+    bucket.believed = False
+    bucket.limit = bucket.stated or bucket.limit
+
+
+def _learn(bucket: _Bucket, usage: Usage, now: float, *, current: bool) -> None:
+    if usage.consumed is not None and usage.remaining is not None:
+        limit = usage.consumed + usage.remaining
+        counts_more = current and usage.consumed > bucket.sent
+        if bucket.stated is not None and limit > bucket.stated and counts_more:
+            _distrust(bucket)
+            return
+        bucket.limit = max(1, limit)
+    if current and usage.consumed is not None:
+        _count(bucket, usage.consumed)
+    if current and usage.ends_in is not None and -_ROUNDING <= usage.ends_in <= _LONGEST_WINDOW:
+        _date(bucket, usage.ends_in, now)
+
+
+def _count(bucket: _Bucket, consumed: int) -> None:
+    if bucket.flying == 0:
+        bucket.sent, bucket.foreign = consumed, 0
+    else:
+        bucket.foreign = max(bucket.foreign, consumed - bucket.sent)
+
+
+def _date(bucket: _Bucket, ends_in: float, now: float) -> None:
+    """Keep our own end of the window, which is more exact, unless the server's date rules it out."""
+    earliest, latest = now + ends_in - _ROUNDING, now + ends_in + _ROUNDING
+    if bucket.ends is None or not earliest <= bucket.ends <= latest:
+        bucket.ends = latest
