@@ -40,7 +40,7 @@ def page(world: World, call: Call, spec: Paged) -> dict[str, Any]:
         raise invalid(field, "is not a cursor of this list")
     pagination = _pagination(spec, rows, offset, count, lambda at: _write(spec, tag, at, call.anchor))
     extra = spec.extra(world, call) if spec.extra else {}
-    return {spec.key: rows[offset : offset + count], f"{spec.object or 'pagination'}": pagination} | extra
+    return {spec.key: rows[offset : offset + count], spec.object or "pagination": pagination} | extra
 
 
 def _pagination(spec: Paged, rows: Rows, offset: int, count: int, cursor: Callable[[int], str | int]) -> Record:
@@ -58,10 +58,7 @@ def _pagination(spec: Paged, rows: Rows, offset: int, count: int, cursor: Callab
 
 def _tag(world: World, call: Call, spec: Paged) -> str:
     """Differs between lists, partitions and workspaces; the same for each page size."""
-    filters = call.query.canonical(without="count" if not spec.object else "pagination")
-    if not spec.object:
-        filters = ""
-    listed = f"{world.workspace_id} {call.path} {spec.key} {filters}"
+    listed = f"{world.workspace_id} {call.path} {spec.key} {call.query.filters()}"
     return blake2b(listed.encode(), digest_size=4).hexdigest()
 
 

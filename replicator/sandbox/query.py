@@ -8,6 +8,7 @@ arrays indexed (`groupBy.0=a`), with empty brackets (`groupBy[]=a`) or repeated 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,9 @@ from .messages import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: `search` is an object of the audiences and a plain text of the space schema.
 _OBJECTS = frozenset({"pagination", "warehousesPagination", "sourcesPagination", "filter", "search", "sort"})
+_PAGING = re.compile(r"(^|[pP]agination\.)(count|cursor)$")
 
 
 class Query:
@@ -66,10 +69,9 @@ class Query:
             raise invalid(name, f"must be one of [{', '.join(choices)}]")
         return values
 
-    def canonical(self, *, without: str) -> str:
-        """All that chooses the records of a list, so that a cursor can be tied to it."""
-        kept = sorted((k, vs) for k, vs in self._values.items() if without not in k.lower())
-        return repr(kept) if kept else ""
+    def filters(self) -> list[tuple[str, list[str]]]:
+        """All that chooses the records of a list, so that a cursor can be tied to it: what does not page it."""
+        return sorted((name, values) for name, values in self._values.items() if not _PAGING.search(name))
 
 
 def _dotted(name: str) -> str:
@@ -81,7 +83,7 @@ def _is_item(key: str, name: str) -> bool:
 
 
 def _flatten(name: str, value: str) -> Iterator[tuple[str, str]]:
-    if name not in _OBJECTS:
+    if name not in _OBJECTS or (name == "search" and not value.startswith("{")):
         yield name, value
         return
     try:

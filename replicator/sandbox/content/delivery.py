@@ -36,12 +36,14 @@ _SUMMARY_LIMITS = {
     "HOUR": (timedelta(days=7), timedelta(days=7)),
     "DAY": (timedelta(days=14), timedelta(days=14)),
 }
+_VERSIONS = ("3.1.0", "3.2.0 (beta)")
 _VALUES: Mapping[str, Sequence[str]] = {
     "eventName": ("Order Completed", "Signed Up", "Café Visité"),
     "eventType": ("track", "identify", "page"),
-    "appVersion": ("3.1.0", "3.2.0 (beta)"),
+    "appVersion": _VERSIONS,
     "discardReason": ("MISSING_REQUIRED_FIELD", "RATE_LIMITED"),
 }
+_VOLUME_GROUPS = ("eventName", "eventType", "appVersion", "source")
 _DESTINATION_GROUPS = ("subscriptionId", "activationId", "audienceId", "spaceId")
 
 
@@ -61,9 +63,10 @@ def _step(call: Call) -> int:
 
 def _groups(call: Call, allowed: Sequence[str], prefix: str) -> list[Record]:
     """One for each combination of the values grouped by; just one without any."""
-    names = list(dict.fromkeys(call.query.choices("groupBy", allowed)))
-    wanted = {name: call.query.many(prefix + name) for name in _VALUES}
-    values = [[v for v in _VALUES.get(n, ()) if not wanted.get(n) or v in wanted[n]] for n in names]
+    # What the rows of the contract have no field for can be asked for, and makes no difference.
+    names = [name for name in dict.fromkeys(call.query.choices("groupBy", allowed)) if name in _VALUES]
+    wanted = {name: call.query.many(prefix + name) for name in names}
+    values = [[v for v in _VALUES[name] if v in wanted[name] or not wanted[name]] for name in names]
     return [dict(zip(names, chosen, strict=True)) for chosen in product(*values)]
 
 
@@ -109,24 +112,18 @@ def _volumes(world: World, call: Call) -> Sequence[Record]:
     step = _step(call)
     moments = _moments(call, step)
     chosen = [sources(world).index_of(identifier) for identifier in call.query.many("sourceId")]
-    names = call.query.choices("groupBy", ("eventName", "eventType", "appVersion", "source"))
-    rows = []
-    for source in chosen or (range(len(sources(world))) if "source" in names else (None,)):
-        for group in _groups_of_volume(call):
-            row = _row(world, f"volume/{source}", group, moments, step)
-            row.pop("appVersion", None)  # it can be grouped by, yet no row of the contract has it
-            rows.append(_event_source(world, source) | row if source is not None else row)
-    return rows
+    # The version of the app can be grouped by, yet no row of the contract has a field for it.
+    groups = [g for g in _groups(call, _VOLUME_GROUPS, "") if g.pop("appVersion", _VERSIONS[0]) == _VERSIONS[0]]
+    if "source" not in call.query.many("groupBy"):
+        return [_row(world, f"volume/{chosen}", group, moments, step) for group in groups]
+    return [
+        _event_source(world, source) | _row(world, f"volume/{source}", group, moments, step)
+        for source in chosen or range(len(sources(world)))
+        for group in groups
+    ]
 
 
 _VOLUME = Paged("result", _volumes, end="null", cursor="frozen")
-
-
-def _groups_of_volume(call: Call) -> list[Record]:
-    return [
-        {k: v for k, v in group.items() if k != "source"}
-        for group in _groups(call, ("eventName", "eventType", "appVersion", "source"), "")
-    ]
 
 
 def _event_source(world: World, source: int) -> Record:
