@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from replicator.catalog import GROUPS, OBJECTS
 from tests import checkouts
 
 FIRST_SCREEN = (checkouts.ROOT / "README.md").read_text().partition("\n## ")[0]
@@ -35,6 +36,17 @@ def test_a_shown_line_is_found_whatever_the_run_took() -> None:
     assert stable("│ Sources │ 12 │  0.31 │") == stable("| Sources  |  12 | 4.2 |")
     assert stable("3 passed, 1 skipped in 2.5s") == stable("914 passed, 30 skipped in 61.03s")
     assert stable("Sources 12") != stable("Sources 13")
+
+
+def test_the_groups_have_as_many_objects_as_the_table_says() -> None:
+    table = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*?) \|", (checkouts.ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {group: int(count) for group, count, _ in table} == {group: len(members(group)) for group in GROUPS}
+    for group, _, examples in table[:-1]:
+        assert set(examples.split(", ")) <= members(group)
+
+
+def members(group: str) -> set[str]:
+    return {thing.name for thing in OBJECTS if group in {*thing.groups, "all"}}
 
 
 @pytest.mark.slow
