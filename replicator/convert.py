@@ -1,0 +1,120 @@
+"""One value of a record to what its column holds, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from replicator import exact
+from replicator.catalog.model import Type
+
+#: Returned for a value that the column cannot hold.
+UNFIT: Any = object()
+_INT64 = 2**63
+_compact = msgspec.json.Encoder(decimal_format="number").encode
+_parse = datetime.fromisoformat
+
+
+def converter(kind: Type, *, key: bool = False) -> Callable[[Any], Any]:
+    """The function that makes a column's value from a sent one (never null), or UNFIT.
+
+    A key takes an int for its text: an id that turns into a number keeps its row (reliability.md: H26).
+    """
+    return _key_text if key and kind is Type.TEXT else _CONVERTERS[kind]
+
+
+def _text(value: Any) -> Any:
+    return value if type(value) is str else UNFIT
+
+
+def _key_text(value: Any) -> Any:
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else UNFIT
+
+
+def _boolean(value: Any) -> Any:
+    return (1 if value else 0) if type(value) is bool else UNFIT
+
+
+def _integer(value: Any) -> Any:
+    return value if type(value) is int and -_INT64 <= value < _INT64 else UNFIT
+
+
+def _number(value: Any) -> Any:
+    """A double: ints beyond 2^53 that it would round do not fit."""
+    if type(value) is float:
+        return value if value - value == 0 else UNFIT
+    if type(value) is not int:
+        return UNFIT
+    try:
+        near = float(value)
+    except OverflowError:
+        return UNFIT
+    return near if near == value else UNFIT
+
+
+def _json(value: Any) -> Any:
+    return _compact(value).decode()
+
+
+def _timestamp(value: Any) -> Any:
+    """ISO text in UTC, with 3 digits of a second, or 6 where they are needed; None for the API's zero time.
+
+    Zero time stands for "not" (resources.md, "Reads that bite"). MySQL's DATETIME begins in the year 1000.
+    """
+    if type(value) is not str:
+        return UNFIT
+    try:
+        parsed = _parse(value)
+    except ValueError:
+        return UNFIT
+    if parsed.year < 1000:
+        return None if value.startswith("0001-01-01T00:00:00") else UNFIT
+    if len(value) == 24 and value[10] == "T" and value[19] == "." and value[23] == "Z":
+        return value
+    return time_text(parsed)
+
+
+def time_text(moment: datetime) -> str:
+    """The one text of an instant; a naive one is taken as UTC."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    naive = aware.replace(tzinfo=None)
+    return naive.isoformat(timespec="microseconds" if naive.microsecond % 1000 else "milliseconds") + "Z"
+
+
+_CONVERTERS: dict[Type, Callable[[Any], Any]] = {
+    Type.TEXT: _text,
+    Type.BOOLEAN: _boolean,
+    Type.INTEGER: _integer,
+    Type.NUMBER: _number,
+    Type.TIMESTAMP: _timestamp,
+    Type.JSON: _json,
+}
+
+
+def sent(kind: Type, value: Any) -> Any:
+    """The JSON value that the API sent, from what a database returned for its column (never NULL)."""
+    match kind:
+        case Type.TEXT:
+            return str(value)
+        case Type.BOOLEAN:
+            return bool(value)
+        case Type.INTEGER:
+            return int(value)
+        case Type.NUMBER:
+            return _shortest(value)
+        case Type.TIMESTAMP:
+            return time_text(value) if isinstance(value, datetime) else str(value)
+        case Type.JSON:
+            return json.loads(value, parse_float=exact.number) if isinstance(value, str | bytes) else value
+
+
+def _shortest(value: float | Decimal) -> int | float:
+    near = float(value)
+    return int(near) if near.is_integer() and abs(near) <= 2**63 else near

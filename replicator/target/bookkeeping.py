@@ -1,0 +1,145 @@
+"""Our own tables, as SQLAlchemy sees them; migrations/ makes them. One line each says what may be asked of it.
+
+    settings         mask key, the workspace that this database belongs to
+    runs             one row a run: when, who, how it ended
+    run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
+    object_state     one row an object: bookmark, last complete listing, counts
+    checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
+    quarantine       records that could not be stored, whole, with the reason
+    schema_changes   what was added to the object tables, and the drift that was seen
+    leases           who may commit, with an epoch that only grows
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, MetaData, Table
+
+from replicator.catalog.model import Type
+
+if TYPE_CHECKING:
+    from replicator.target.dialects import Dialect
+
+#: The newest revision in migrations/versions; a test holds the two together.
+REVISION = "0001"
+PREFIX = "_replicator_"
+
+
+@dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """The tables, by their names."""
+
+    metadata: MetaData
+    settings: Table
+    runs: Table
+    run_objects: Table
+    object_state: Table
+    checkpoints: Table
+    quarantine: Table
+    schema_changes: Table
+    leases: Table
+
+
+def table_name(dialect: Dialect, name: str) -> str:
+    """runs -> runs in a schema of ours, _replicator_runs elsewhere."""
+    return name if dialect.schema else PREFIX + name
+
+
+def bookkeeping(dialect: Dialect) -> Bookkeeping:
+    """The tables as that dialect has them."""
+    metadata = MetaData(schema=dialect.schema or None)
+    word, long, moment = dialect.type_of(Type.TEXT, key=True), dialect.type_of(Type.TEXT), dialect.time_type()
+
+    def table(name: str, *columns: Column[Any]) -> Table:
+        return Table(table_name(dialect, name), metadata, *columns, **dialect.table_arguments())
+
+    def key(name: str) -> Column[Any]:
+        return Column(name, word, primary_key=True)
+
+    def counts(*names: str) -> list[Column[Any]]:
+        return [Column(name, BigInteger, nullable=False) for name in names]
+
+    return Bookkeeping(
+        metadata,
+        settings=table("settings", key("name"), Column("value", long, nullable=False)),
+        runs=table(
+            "runs",
+            key("id"),
+            Column("scope", word, nullable=False),
+            Column("workspace_id", word),
+            Column("mode", word, nullable=False),
+            Column("status", word, nullable=False),
+            Column("started_at", moment, nullable=False),
+            Column("heartbeat_at", moment, nullable=False),
+            Column("finished_at", moment),
+            *counts("requests", "inserted", "updated", "unchanged", "deleted", "quarantined"),
+            Column("holder", word, nullable=False),
+            Column("version", word, nullable=False),
+            Column("error", long),
+        ),
+        run_objects=table(
+            "run_objects",
+            key("run_id"),
+            key("object"),
+            Column("status", word, nullable=False),
+            Column("started_at", moment, nullable=False),
+            Column("finished_at", moment),
+            *counts("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates"),
+            *counts("partitions", "pages", "requests"),
+            Column("seconds", Float, nullable=False),
+            Column("complete", Boolean(create_constraint=False), nullable=False),
+            Column("unseen", long),
+            Column("error", long),
+        ),
+        object_state=table(
+            "object_state",
+            key("scope"),
+            key("object"),
+            Column("status", word, nullable=False),
+            Column("bookmark", word),
+            Column("listed_at", moment),
+            Column("records", BigInteger),
+            Column("layout", word),
+            Column("listing_began_at", moment),
+            Column("run_id", word),
+            Column("message", long),
+        ),
+        checkpoints=table(
+            "checkpoints",
+            key("scope"),
+            key("object"),
+            key("partition"),
+            Column("cursor", long),
+            *counts("position", "pages", "staged"),
+            Column("done", Boolean(create_constraint=False), nullable=False),
+        ),
+        quarantine=table(
+            "quarantine",
+            key("id"),
+            Column("scope", word, nullable=False),
+            Column("object", word, nullable=False),
+            Column("partition", word),
+            Column("reason", long, nullable=False),
+            Column("record", long, nullable=False),
+            Column("run_id", word, nullable=False),
+            Column("seen_at", moment, nullable=False),
+        ),
+        schema_changes=table(
+            "schema_changes",
+            key("id"),
+            Column("scope", word, nullable=False),
+            Column("object", word, nullable=False),
+            Column("change", long, nullable=False),
+            Column("run_id", word),
+            Column("seen_at", moment, nullable=False),
+        ),
+        leases=table(
+            "leases",
+            key("name"),
+            Column("epoch", BigInteger, nullable=False),
+            Column("run_id", word),
+            Column("holder", word),
+        ),
+    )

@@ -1,0 +1,146 @@
+"""The database that the replica lives in: how it is opened, and how its failures become sentences."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from replicator.errors import ConfigError, TargetUnusable
+from replicator.target.dialects import DIALECTS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+    from replicator.target.dialects import Dialect
+
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the object tables lie: a schema (a database, on MySQL), a prefix of their names, or neither."""
+
+    schema: str = ""
+    prefix: str = ""
+
+    @property
+    def scope(self) -> str:
+        """The name under which bookkeeping keeps the rows of this place."""
+        return f"{self.schema}.{self.prefix}" if self.schema or self.prefix else ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An open database. `where` names it for people, without user or password."""
+
+    engine: Engine
+    dialect: Dialect
+    where: str
+    server: str
+    place: Place
+    _writing: Any = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that may write; database errors come as they are."""
+        with self._writing if self.dialect.single_writer else nullcontext(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that may write. Database errors that a person can mend become TargetErrors."""
+        with self.explained(), self.transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads; on SQLite it does not wait for writers."""
+        with self.explained(), self.engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Database errors inside become the sentence that `Dialect.explain` has for them."""
+        try:
+            yield
+        except DBAPIError as error:
+            if told := self.dialect.explain(error, self.where):
+                raise told from error
+            raise TargetUnusable(f"{self.where} failed: {type(error.orig).__name__}.") from error
+
+    def close(self) -> None:
+        """Gives back every connection."""
+        self.engine.dispose()
+
+
+def open_target(url: str, place: Place | None = None, *, connections: int = 16) -> Target:
+    """Connects, checks version and charset. Raises ConfigError for the URL, TargetUnusable for the database."""
+    parsed = _parse(url)
+    dialect = DIALECTS[parsed.get_backend_name()]()
+    port = f":{parsed.port}" if parsed.port else ""
+    where = f"{dialect.title} database {parsed.database} on {parsed.host or 'this machine'}{port}"
+    if parsed.get_backend_name() == "sqlite":
+        where = f"SQLite file {parsed.database}"
+        _prepare_file(parsed)
+    engine = create_engine(
+        parsed,
+        connect_args=dialect.connect_arguments(parsed),
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=connections,
+        pool_pre_ping=not dialect.single_writer,
+    )
+    dialect.configure(engine)
+    target = Target(engine, dialect, where, "", place or Place())
+    with target.reading() as connection:
+        server = dialect.inspect(connection)
+    return Target(engine, dialect, where, server, place or Place(), target._writing)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        scheme = parsed.drivername.split("+")[0]
+        if "+" not in parsed.drivername or scheme == "mariadb":
+            parsed = parsed.set(drivername=_DRIVERS.get(scheme, parsed.drivername))
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
+        raise ConfigError(
+            f"The target {_scheme(url)} is no database URL that this program knows: use postgresql://user@host/database,"
+            " mysql://user@host/database, mariadb://user@host/database or sqlite:///file.db."
+        ) from None
+    if parsed.get_backend_name() not in DIALECTS:
+        raise ConfigError(
+            f"The target is a {parsed.get_backend_name()} database: this program writes to postgresql, mysql, mariadb and sqlite."
+        )
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigError("The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db.")
+    return parsed
+
+
+def _scheme(url: str) -> str:
+    """The part of a broken URL that can be shown: what stands before `://` never holds a password."""
+    return f"{url.split('://', 1)[0]}://..." if "://" in url else "without ://"
+
+
+def _prepare_file(url: URL) -> None:
+    """A new file is readable by its owner alone: it holds names, e-mails and code."""
+    path = Path(url.database or "")
+    if not path.parent.is_dir():
+        raise ConfigError(f"The folder {path.parent} of the target file {path.name} does not exist: create it, or name another file.")
+    if path.is_dir():
+        raise ConfigError(f"The target file {path} is a folder: name a file.")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise TargetUnusable(f"Cannot use SQLite file {path}: {(error.strerror or 'it cannot be opened').lower()}.") from None

@@ -1,0 +1,239 @@
+"""MySQL 8 and MariaDB 10.6, and later, through PyMySQL."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import Index, event, text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeDecorator
+
+from replicator.catalog.model import Type
+from replicator.errors import TargetError, TargetUnusable
+from replicator.target.dialects.delimited import delimited
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.types import TypeEngine
+
+    from replicator.rows import Row
+
+#: Error number -> what happened and what to do; https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+_SENTENCES = {
+    1021: "its disk is full: free some space and run again",
+    1040: "it has no connection left: raise max_connections or lower `concurrency`",
+    1044: "the user lacks a right there: GRANT ALL on the database to it",
+    1045: "it refused the user or the password: check both in the target URL",
+    1049: "that database does not exist: create it, or name another in the target URL",
+    1114: "a table or its disk is full: free some space and run again",
+    1142: "the user lacks a right there: GRANT ALL on the database to it",
+    1143: "the user lacks a right there: GRANT ALL on the database to it",
+    1205: "another session holds a lock on the table for too long",
+    1227: "the user lacks a right there: GRANT ALL on the database to it",
+    1290: "it is read-only: connect to the primary, or end its read-only mode",
+    1836: "it is read-only: connect to the primary, or end its read-only mode",
+    1370: "the user lacks a right there: GRANT ALL on the database to it",
+    2003: "nothing listens there: start the server or correct host and port in the target URL",
+    2006: "the connection broke: run again, it goes on where it stopped",
+    2013: "the connection broke: run again, it goes on where it stopped",
+}
+_BAD_VALUE = {1048, 1153, 1264, 1265, 1292, 1366, 1406, 3140, 3141, 3156, 3157, 4025, 9301}
+_LOAD_REFUSED = {1148, 1290, 2068, 3948, 4166}
+
+
+class _Utc(TypeDecorator[datetime]):
+    """DATETIME(6) that holds UTC."""
+
+    impl = mysql.DATETIME
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(fsp=6)
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: object) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class MySQL:
+    """The ways of MySQL and MariaDB; they differ in the name of a collation and in what JSON is."""
+
+    title: ClassVar[str] = "MySQL"
+    schema: ClassVar[str] = ""
+    single_writer: ClassVar[bool] = False
+    stage_arguments: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self) -> None:
+        #: Both are byte-wise and do not ignore trailing spaces, unlike utf8mb4_bin (reliability.md: D18).
+        self._collation = "utf8mb4_0900_bin"
+        #: MariaDB's JSON is a LONGTEXT with a check, of another collation than its neighbours.
+        self._maria = False
+        self._local_infile = True
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        return {"connect_timeout": 10, "charset": "utf8mb4", "local_infile": True}
+
+    def configure(self, engine: Engine) -> None:
+        @event.listens_for(engine, "connect")
+        def _session(connection: Any, _record: object) -> None:
+            # The server may ask for a file only while we are loading one.
+            connection._local_infile = False
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE',"
+                    " time_zone = '+00:00', innodb_lock_wait_timeout = 60"
+                )
+                cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+    def inspect(self, connection: Connection) -> str:
+        version = str(connection.execute(text("SELECT version()")).scalar_one())
+        maria = "mariadb" in version.lower()
+        number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+        self._maria = maria
+        self._collation = "utf8mb4_nopad_bin" if maria else "utf8mb4_0900_bin"
+        if number < ((10, 6) if maria else (8, 0)):
+            least = "10.6" if maria else "8.0"
+            raise TargetUnusable(f"{'MariaDB' if maria else 'MySQL'} {version} is too old: this program needs {least} or later.")
+        known = connection.execute(
+            text("SELECT count(*) FROM information_schema.collations WHERE collation_name = :name"), {"name": self._collation}
+        ).scalar_one()
+        if not known:
+            raise TargetUnusable(f"The server does not know the collation {self._collation}: it cannot tell every key apart.")
+        return f"{'MariaDB' if maria else 'MySQL'} {version.split('-')[0]}"
+
+    def type_of(self, kind: Type, *, key: bool = False) -> TypeEngine[Any]:
+        match kind:
+            case Type.TEXT:
+                return mysql.VARCHAR(255, collation=self._collation) if key else self._long
+            case Type.BOOLEAN:
+                return mysql.BOOLEAN()
+            case Type.INTEGER:
+                return mysql.BIGINT()
+            case Type.NUMBER:
+                return mysql.DOUBLE()
+            case Type.TIMESTAMP:
+                return _Utc()
+            case Type.JSON:
+                return self._long if self._maria else mysql.JSON()
+
+    def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
+        """JSON is checked when it is published, by an error rather than by LOAD DATA's warning."""
+        return self._long if kind is Type.JSON else self.type_of(kind, key=key)
+
+    @property
+    def _long(self) -> TypeEngine[str]:
+        return mysql.LONGTEXT(collation=self._collation)
+
+    def digest_type(self, length: int) -> TypeEngine[str]:
+        return mysql.CHAR(length, charset="ascii", collation="ascii_bin")
+
+    def time_type(self) -> TypeEngine[Any]:
+        return _Utc()
+
+    def table_arguments(self) -> dict[str, Any]:
+        return {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": self._collation, "mysql_row_format": "DYNAMIC"}
+
+    def index(self, column: Column[Any]) -> dict[str, Any]:
+        return {"mysql_length": {column.name: 191}} if isinstance(column.type, mysql.LONGTEXT) else {}
+
+    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+        times = [at for at, (_, kind) in enumerate(columns) if kind is Type.TIMESTAMP]
+        ready = [_with_times(row, times) for row in rows] if times else rows
+        if self._local_infile:
+            try:
+                self._load_data(connection, stage, columns, ready)
+            except Exception as error:
+                if not _refuses_files(error):
+                    raise
+                self._local_infile = False
+            else:
+                return
+        self._insert(connection, stage, columns, ready)
+
+    def _load_data(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+        quote = connection.dialect.identifier_preparer
+        names = ", ".join(quote.quote(name) for name, _ in columns)
+        driver: Any = connection.connection.driver_connection
+        with tempfile.NamedTemporaryFile(prefix="replicator-", suffix=".tsv") as file, driver.cursor() as cursor:
+            file.write(delimited(rows))
+            file.flush()
+            driver._local_infile = True
+            try:
+                loaded = cursor.execute(
+                    f"LOAD DATA LOCAL INFILE %s INTO TABLE {quote.format_table(stage)} CHARACTER SET utf8mb4"
+                    rf" FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names})",
+                    (Path(file.name).as_posix(),),
+                )
+            finally:
+                driver._local_infile = False
+            # LOCAL turns errors into warnings, even in strict mode: a warning is a changed value.
+            cursor.execute("SHOW COUNT(*) WARNINGS")
+            warnings = cursor.fetchone()[0]
+        if loaded != len(rows) or warnings:
+            raise TargetError(f"{stage.name}: LOAD DATA took {loaded} of {len(rows)} rows with {warnings} warnings.")
+
+    def _insert(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+        quote = connection.dialect.identifier_preparer
+        names = ", ".join(quote.quote(name) for name, _ in columns)
+        slots = ", ".join(["%s"] * len(columns))
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES ({slots})", rows)
+
+    def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
+        """A join of two tables without an index there is quadratic."""
+        Index("ix_stage_key", stage.c[key]).create(connection, checkfirst=True)
+
+    def now(self, connection: Connection) -> Any:
+        moment: datetime = connection.execute(text("SELECT UTC_TIMESTAMP(6)")).scalar_one()
+        return moment.replace(tzinfo=UTC)
+
+    @contextmanager
+    def queue(self, connection: Connection, name: str) -> Iterator[None]:
+        """DDL commits here, so the lock is the session's own and is given back."""
+        connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": name})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+    def explain(self, error: DBAPIError, where: str) -> TargetError | None:
+        number = _number(error.orig)
+        if sentence := _SENTENCES.get(number):
+            return TargetUnusable(f"Cannot use {where}: {sentence} (error {number}).")
+        if error.connection_invalidated or number == 0:
+            return TargetUnusable(f"The connection to {where} broke: run again, it goes on where it stopped.")
+        return TargetError(f"{where} refused a statement (error {number}).")
+
+    def is_bad_value(self, error: DBAPIError) -> bool:
+        return _number(error.orig) in _BAD_VALUE
+
+
+def _with_times(row: Row, times: Sequence[int]) -> Row:
+    """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both."""
+    values = list(row)
+    for at in times:
+        moment = values[at]
+        if moment is not None:
+            values[at] = f"{moment[:10]} {moment[11:-1]}"
+    return tuple(values)
+
+
+def _number(error: BaseException | None) -> int:
+    with suppress(IndexError, TypeError, ValueError, AttributeError):
+        return int(error.args[0])  # type: ignore[union-attr]
+    return 0
+
+
+def _refuses_files(error: Exception) -> bool:
+    return _number(error) in _LOAD_REFUSED or isinstance(error, RuntimeError)

@@ -1,0 +1,154 @@
+"""PostgreSQL 13 and later, through psycopg 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import DateTime, Text, event, func, select, text
+from sqlalchemy.dialects import postgresql
+
+from replicator.catalog.model import Type
+from replicator.errors import TargetError, TargetUnusable
+from replicator.target.dialects.delimited import delimited
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.types import TypeEngine
+
+    from replicator.rows import Row
+
+#: SQLSTATE -> what happened and what to do; https://www.postgresql.org/docs/current/errcodes-appendix.html
+_SENTENCES = {
+    "25006": "it is read-only: connect to the primary, or end its read-only mode",
+    "42501": "the user lacks a right there: grant it CREATE on the schema and on the database, and its tables",
+    "53100": "its disk is full: free some space and run again",
+    "53200": "it is out of memory",
+    "53300": "it has no connection left: raise max_connections or lower `concurrency`",
+    "57P01": "an administrator ended the connection",
+    "57P02": "it crashed and is starting again",
+    "57P03": "it is starting up: try again in a moment",
+    "28P01": "it refused the password: check the user and the password in the target URL",
+    "28000": "it refused the user: check the user in the target URL and the server's pg_hba.conf",
+    "3D000": "that database does not exist: create it, or name another in the target URL",
+    "55P03": "another session holds a lock on the table for too long",
+}
+
+
+class PostgreSQL:
+    """PostgreSQL's ways."""
+
+    title: ClassVar[str] = "PostgreSQL"
+    schema: ClassVar[str] = "replicator"
+    single_writer: ClassVar[bool] = False
+    stage_arguments: ClassVar[dict[str, Any]] = {"prefixes": ["UNLOGGED"]}
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        return {"connect_timeout": 10, "application_name": "segment-replicator"}
+
+    def configure(self, engine: Engine) -> None:
+        @event.listens_for(engine, "connect")
+        def _session(connection: Any, _record: object) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TIME ZONE 'UTC'; SET lock_timeout = '60s'; SET standard_conforming_strings = on")
+            connection.commit()
+
+    def inspect(self, connection: Connection) -> str:
+        version = connection.execute(text("SHOW server_version")).scalar_one()
+        encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+        number = connection.execute(text("SHOW server_version_num")).scalar_one()
+        if int(number) < 130000:
+            raise TargetUnusable(f"PostgreSQL {version} is too old: this program needs 13 or later.")
+        if encoding != "UTF8":
+            raise TargetUnusable(
+                f"The database's encoding is {encoding}, which cannot hold every name: create it with ENCODING 'UTF8'."
+            )
+        return f"PostgreSQL {version.split()[0]}"
+
+    def type_of(self, kind: Type, *, key: bool = False) -> TypeEngine[Any]:
+        match kind:
+            case Type.TEXT:
+                return Text(collation="C") if key else Text()
+            case Type.BOOLEAN:
+                return postgresql.BOOLEAN()
+            case Type.INTEGER:
+                return postgresql.BIGINT()
+            case Type.NUMBER:
+                return postgresql.DOUBLE_PRECISION()
+            case Type.TIMESTAMP:
+                return postgresql.TIMESTAMP(timezone=True)
+            case Type.JSON:
+                return postgresql.JSONB()
+
+    def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
+        return self.type_of(kind, key=key)
+
+    def digest_type(self, length: int) -> TypeEngine[str]:
+        return Text(collation="C")
+
+    def time_type(self) -> TypeEngine[Any]:
+        return DateTime(timezone=True)
+
+    def table_arguments(self) -> dict[str, Any]:
+        return {}
+
+    def index(self, column: Column[Any]) -> dict[str, Any]:
+        return {}
+
+    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+        quote = connection.dialect.identifier_preparer
+        names = ", ".join(quote.quote(name) for name, _ in columns)
+        with connection.connection.cursor() as cursor, cursor.copy(f"COPY {quote.format_table(stage)} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined] # psycopg's own cursor
+            copy.write(delimited(rows))
+
+    def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
+        """It hashes; statistics tell it how much."""
+        connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.format_table(stage)}"))
+
+    def now(self, connection: Connection) -> Any:
+        return connection.execute(select(func.clock_timestamp())).scalar_one()
+
+    @contextmanager
+    def queue(self, connection: Connection, name: str) -> Iterator[None]:
+        """The lock goes with the transaction."""
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+        yield
+
+    def explain(self, error: DBAPIError, where: str) -> TargetError | None:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return TargetUnusable(f"Cannot reach {where}: {_reason(str(error.orig))}.")
+        if sentence := _SENTENCES.get(state):
+            return TargetUnusable(f"Cannot use {where}: {sentence} (SQLSTATE {state}).")
+        if state.startswith("08") or error.connection_invalidated:
+            return TargetUnusable(f"The connection to {where} broke (SQLSTATE {state}): run again, it goes on where it stopped.")
+        diagnosis = getattr(error.orig, "diag", None)
+        names = [getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")]
+        about = ", ".join(name for name in names if name)
+        return TargetError(f"{where} refused a statement (SQLSTATE {state}{', ' + about if about else ''}).")
+
+    def is_bad_value(self, error: DBAPIError) -> bool:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return state.startswith("22") or state in {"54000", "54001"}
+
+
+def _reason(message: str) -> str:
+    """The driver's words about a failed connection, without addresses in several spellings."""
+    lowered = message.lower()
+    for needle, reason in (
+        ("refused", "nothing listens there; start the server or correct host and port in the target URL"),
+        ("password authentication failed", "it refused the password; check the user and the password in the target URL"),
+        ("no password supplied", "it wants a password; put one into the target URL or ~/.pgpass"),
+        ("does not exist", "that database or user does not exist; create it or correct the target URL"),
+        ("could not translate host name", "its host name is unknown; correct the target URL"),
+        ("failed to resolve host", "its host name is unknown; correct the target URL"),
+        ("timeout", "it did not answer in time; check host, port and firewall"),
+        ("too many clients", "it has no connection left; raise max_connections or lower `concurrency`"),
+        ("ssl", "the TLS connection failed; check sslmode and sslrootcert in the target URL"),
+    ):
+        if needle in lowered:
+            return reason
+    return "the connection failed or was closed; run again, it goes on where it stopped"

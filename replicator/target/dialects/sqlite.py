@@ -1,0 +1,145 @@
+"""SQLite 3.35 and later, through the standard library."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import Boolean, Float, Index, Integer, Text, event
+from sqlalchemy.types import TypeDecorator
+
+from replicator.catalog.model import Type
+from replicator.convert import time_text
+from replicator.errors import TargetError, TargetUnusable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.types import TypeEngine
+
+    from replicator.rows import Row
+
+_SENTENCES = {
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: make both writable, or name another file",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened: its folder must exist and be writable",
+    sqlite3.SQLITE_FULL: "the disk is full: free some space and run again",
+    sqlite3.SQLITE_NOTADB: "the file is not a SQLite database: name another file",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore it from a backup, or name another file",
+    sqlite3.SQLITE_PERM: "the file may not be opened: check its owner and mode",
+    sqlite3.SQLITE_BUSY: "another program holds the file's lock for too long: end it, or wait for it",
+    sqlite3.SQLITE_LOCKED: "another program holds the file's lock for too long: end it, or wait for it",
+    sqlite3.SQLITE_IOERR: "reading or writing the file failed: check the disk",
+}
+_BAD_VALUE = {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
+
+
+class _Utc(TypeDecorator[datetime]):
+    """ISO text in UTC, as the replica's own times are kept."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: object) -> str | None:
+        return time_text(value) if value else None
+
+    def process_result_value(self, value: str | None, dialect: object) -> datetime | None:
+        return datetime.fromisoformat(value) if value else None
+
+
+class SQLite:
+    """SQLite's ways."""
+
+    title: ClassVar[str] = "SQLite"
+    schema: ClassVar[str] = ""
+    single_writer: ClassVar[bool] = True
+    stage_arguments: ClassVar[dict[str, Any]] = {}
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        return {"timeout": 30, "check_same_thread": False}
+
+    def configure(self, engine: Engine) -> None:
+        @event.listens_for(engine, "connect")
+        def _session(connection: sqlite3.Connection, _record: object) -> None:
+            # SQLAlchemy begins the transactions, not the driver: see _begin.
+            connection.isolation_level = None
+            connection.execute("PRAGMA busy_timeout = 30000")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16000")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
+
+    def inspect(self, connection: Connection) -> str:
+        if sqlite3.sqlite_version_info < (3, 35):
+            raise TargetUnusable(f"SQLite {sqlite3.sqlite_version} is too old: this program needs 3.35 or later.")
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def type_of(self, kind: Type, *, key: bool = False) -> TypeEngine[Any]:
+        """TEXT where the value is text: a column declared JSON or DATETIME would turn `1.0` into a number."""
+        match kind:
+            case Type.TEXT | Type.TIMESTAMP | Type.JSON:
+                return Text()
+            case Type.BOOLEAN:
+                return Boolean(create_constraint=False)
+            case Type.INTEGER:
+                return Integer()
+            case Type.NUMBER:
+                return Float()
+
+    def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
+        return self.type_of(kind, key=key)
+
+    def digest_type(self, length: int) -> TypeEngine[str]:
+        return Text()
+
+    def time_type(self) -> TypeEngine[Any]:
+        return _Utc()
+
+    def table_arguments(self) -> dict[str, Any]:
+        return {}
+
+    def index(self, column: Column[Any]) -> dict[str, Any]:
+        return {}
+
+    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+        quote = connection.dialect.identifier_preparer
+        names = ", ".join(quote.quote(name) for name, _ in columns)
+        slots = ", ".join(["?"] * len(columns))
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES ({slots})", rows)
+
+    def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
+        """A join of two tables without an index there is quadratic."""
+        Index(f"ix_{stage.name}", stage.c[key]).create(connection, checkfirst=True)
+
+    def now(self, connection: Connection) -> Any:
+        return datetime.now(UTC)
+
+    @contextmanager
+    def queue(self, connection: Connection, name: str) -> Iterator[None]:
+        """BEGIN IMMEDIATE has queued up already."""
+        yield
+
+    def explain(self, error: DBAPIError, where: str) -> TargetError | None:
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code is None:
+            return None
+        if sentence := _SENTENCES.get(code & 0xFF):
+            return TargetUnusable(f"Cannot use {where}: {sentence} ({getattr(error.orig, 'sqlite_errorname', code)}).")
+        return TargetError(f"{where} refused a statement: {error.orig} ({getattr(error.orig, 'sqlite_errorname', code)}).")
+
+    def is_bad_value(self, error: DBAPIError) -> bool:
+        return (getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF in _BAD_VALUE
+
+
+def folder_of(url: URL) -> Path | None:
+    """The folder of the database file, None in memory."""
+    return Path(url.database).resolve().parent if url.database and url.database != ":memory:" else None

@@ -1,0 +1,219 @@
+"""From the object tables as they are to those that should be, by additions only.
+
+Decide (`plan`), then do (`apply`): nothing is ever dropped, narrowed or renamed (I14 in reliability.md).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import Column, Table, inspect
+from sqlalchemy.schema import CreateIndex, CreateSchema
+from sqlalchemy.schema import CreateTable as Create
+from sqlalchemy.types import Float, String
+
+from replicator.errors import SchemaFrozen, TableAltered
+from replicator.rows import Layout
+from replicator.target.schema import object_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.target.database import Target
+
+Policy = Literal["evolve", "freeze", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """The object has no table yet."""
+
+    object: str
+    table: Table
+
+    def __str__(self) -> str:
+        return f"create table {self.table.name} with {len(self.table.columns)} columns"
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumn:
+    """The table lacks a column; its rows are read again, so that the column is filled."""
+
+    object: str
+    table: Table
+    column: Column[Any]
+
+    def __str__(self) -> str:
+        return f"add column {self.column.name} to table {self.table.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """The column's type is narrower than what the catalog declares now."""
+
+    object: str
+    table: Table
+    column: Column[Any]
+    was: str
+
+    def __str__(self) -> str:
+        return f"widen column {self.column.name} of table {self.table.name} from {self.was} to {self.column.type!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """Somebody changed the table so that nothing additive can mend it."""
+
+    object: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+SchemaChange = CreateTable | AddColumn | Widen
+
+
+def plan(target: Target, connection: Connection, layouts: Iterable[Layout]) -> list[SchemaChange | Altered]:
+    """What has to change for those layouts. An Altered stands for a table that nothing additive can mend."""
+    from alembic.migration import MigrationContext
+
+    tables = {layout.object.name: (layout, object_table(target, layout)) for layout in layouts}
+    schema = target.place.schema or None
+    inspector = inspect(connection)
+    names = [table.name for _, table in tables.values()]
+    found = {
+        name: {column["name"]: column for column in columns}
+        for (_, name), columns in inspector.get_multi_columns(schema=schema, filter_names=names).items()
+    }
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    changes: list[SchemaChange | Altered] = []
+    for name, (layout, table) in tables.items():
+        if table.name in found:
+            changes += _differences(context, layout, table, found[table.name])
+        else:
+            changes.append(CreateTable(name, table))
+    return changes
+
+
+def _differences(context: Any, layout: Layout, table: Table, found: dict[str, Any]) -> list[SchemaChange | Altered]:
+    name = layout.object.name
+    changes: list[SchemaChange | Altered] = []
+    for column in table.columns:
+        actual = found.get(column.name)
+        if actual is None and column.primary_key:
+            return [Altered(name, f"{name}: table {table.name} has lost its primary key column {column.name}. {_MEND}")]
+        if actual is None:
+            changes.append(AddColumn(name, table, column))
+        elif context.impl.compare_type(Column(column.name, actual["type"]), column):
+            if not _widens(actual["type"], column.type):
+                return [
+                    Altered(
+                        name,
+                        f"{name}: column {column.name} of table {table.name} is {actual['type']!s} where"
+                        f" {column.type.compile(context.dialect)} is needed. {_MEND}"
+                    )
+                ]
+            changes.append(Widen(name, table, column, str(actual["type"])))
+    return changes
+
+
+_MEND = "Change it back, or rename the table: the next run then makes a new one."
+
+
+def _widens(actual: Any, wanted: Any) -> bool:
+    """Numbers widen to doubles, and everything but JSON to text."""
+    if isinstance(wanted, Float):
+        return not isinstance(actual, String) and actual.python_type in {int, bool}
+    return isinstance(wanted, String) and getattr(wanted, "length", None) is None
+
+
+def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange]) -> None:
+    """Performs the changes; on MySQL each one commits."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    if not changes:
+        return
+    schema = target.place.schema or None
+    if schema and not inspect(connection).has_schema(schema):
+        connection.execute(CreateSchema(schema))
+    operations = Operations(MigrationContext.configure(connection))
+    for change in changes:
+        _perform(operations, change)
+    for table in {change.table.name: change.table for change in changes if not isinstance(change, CreateTable)}.values():
+        # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
+        connection.execute(table.update().values(_fingerprint=""))
+
+
+def statements(target: Target, changes: Sequence[SchemaChange]) -> str:
+    """The DDL of the changes, to be read by a person."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    out = io.StringIO()
+    context = MigrationContext.configure(
+        dialect=target.engine.dialect, opts={"as_sql": True, "output_buffer": out, "transactional_ddl": False}
+    )
+    for change in changes:
+        if isinstance(change, Widen) and target.dialect.single_writer:
+            out.write(f"-- {change}: the table is copied\n")
+        else:
+            _perform(Operations(context), change)
+    return out.getvalue().strip()
+
+
+def _perform(operations: Any, change: SchemaChange) -> None:
+    match change:
+        case CreateTable(table=table):
+            table.create(operations.get_bind(), checkfirst=True) if not operations.migration_context.as_sql else _print(operations, table)
+        case AddColumn(table=table, column=column):
+            new = Column(column.name, column.type, nullable=True)
+            operations.add_column(table.name, new, schema=table.schema)
+        case Widen(table=table, column=column):
+            with operations.batch_alter_table(table.name, schema=table.schema) as batch:
+                batch.alter_column(column.name, type_=column.type, existing_nullable=not column.primary_key)
+
+
+def _print(operations: Any, table: Table) -> None:
+    operations.execute(Create(table))
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        operations.execute(CreateIndex(index))
+
+
+def fit(layout: Layout, changes: Sequence[SchemaChange | Altered], policy: Policy) -> Layout:
+    """The layout that the policy allows: `freeze` leaves a missing column's field to `_extra`.
+
+    Raises TableAltered, or SchemaFrozen where the policy forbids what the object cannot do without.
+    """
+    mine = [change for change in changes if change.object == layout.object.name]
+    for change in mine:
+        if isinstance(change, Altered):
+            raise TableAltered(change.why)
+    if policy == "evolve" or not mine:
+        return layout
+    spilled = {
+        change.column.name: "no column, by the schema policy"
+        for change in mine
+        if policy == "freeze" and isinstance(change, AddColumn) and _spills(layout, change.column.name)
+    }
+    for change in mine:
+        if not (isinstance(change, AddColumn) and change.column.name in spilled):
+            raise SchemaFrozen(
+                f"{layout.object.name} needs to {change}, which the schema policy `{policy}` forbids:"
+                " run `replicator schema apply`, or set the policy to `evolve`."
+            )
+    fields = {layout.object.column(name).field: why for name, why in spilled.items()}
+    thing = replace(
+        layout.object,
+        columns=tuple(column for column in layout.object.columns if column.name not in spilled),
+        left_to_extra={**layout.object.left_to_extra, **fields},
+    )
+    return Layout(thing, tuple(column for column in layout.columns if column.name not in spilled))
+
+
+def _spills(layout: Layout, name: str) -> bool:
+    return any(column.name == name for column in layout.columns) and name not in layout.object.key

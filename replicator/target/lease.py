@@ -1,0 +1,119 @@
+"""Who may commit: one run at a time for each replica, fenced by an epoch that only grows (I13 in reliability.md).
+
+The epoch is checked inside every transaction that writes, so that a run which was paused, cut off or declared dead
+cannot commit once another took over. The heartbeat lies in `runs`, apart from the epoch's row: committing
+transactions hold that row shared, and a take-over waits for them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from replicator.errors import RunLocked
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.target.bookkeeping import Bookkeeping
+    from replicator.target.database import Target
+
+#: A run whose heartbeat is older than this is taken for dead; it beats every BEAT seconds.
+PATIENCE = timedelta(seconds=60)
+BEAT = 10.0
+
+
+#: Tells this process from an earlier one with the same id, as the first process of a restarted container has.
+_BIRTH = uuid.uuid4().hex[:8]
+
+
+def holder() -> str:
+    """This process: host, process id, the id's name space (ids of two containers would mix), and a mark of its own."""
+    space = "-"
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return f"{socket.gethostname()} process {os.getpid()} {space} {_BIRTH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to commit, as long as nobody took over."""
+
+    books: Bookkeeping
+    name: str
+    epoch: int
+    where: str
+
+    def check(self, connection: Connection) -> None:
+        """Raises RunLocked when another run took over; holds a take-over back until the transaction ends."""
+        leases = self.books.leases
+        epoch = connection.execute(select(leases.c.epoch).where(leases.c.name == self.name).with_for_update(read=True)).scalar()
+        if epoch != self.epoch:
+            raise RunLocked(
+                f"Another run took over {self.where} while this one was paused or cut off; nothing of this one was kept since."
+            )
+
+    def release(self, connection: Connection) -> None:
+        """Lets the next run begin at once."""
+        leases = self.books.leases
+        connection.execute(
+            update(leases).where(leases.c.name == self.name, leases.c.epoch == self.epoch).values(run_id=None, holder=None)
+        )
+
+
+def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
+    """Takes the lease for that run, over from a dead one if need be. Raises RunLocked naming who holds it."""
+    name = target.place.scope or "default"
+    leases = books.leases
+    me = holder()
+    with suppress(IntegrityError), target.begin() as connection:
+        if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
+            connection.execute(insert(leases).values(name=name, epoch=0))
+    with target.begin() as connection:
+        row = connection.execute(select(leases).where(leases.c.name == name)).one()
+        if row.run_id is not None:
+            _refuse_if_alive(target, books, connection, row.run_id, row.holder or "")
+        taken = connection.execute(
+            update(leases).where(leases.c.name == name, leases.c.epoch == row.epoch).values(epoch=row.epoch + 1, run_id=run_id, holder=me)
+        ).rowcount
+        if taken != 1:
+            raise RunLocked(f"Another run began on {target.where} in this moment: wait for it to end.")
+        return Lease(books, name, row.epoch + 1, target.where)
+
+
+def _refuse_if_alive(target: Target, books: Bookkeeping, connection: Connection, run_id: str, by: str) -> None:
+    runs = books.runs
+    run = connection.execute(select(runs.c.heartbeat_at, runs.c.started_at).where(runs.c.id == run_id)).first()
+    if run is None or _gone(by):
+        return
+    age = target.dialect.now(connection) - run.heartbeat_at
+    if age < PATIENCE:
+        raise RunLocked(
+            f"Run {run_id} ({' '.join(by.split(' ')[:3])}, since {run.started_at:%Y-%m-%d %H:%M:%S} UTC) is replicating into {target.where}:"
+            " wait for it to end, or stop it and run again."
+        )
+
+
+def _gone(by: str) -> bool:
+    """Whether that process ran on this machine, in our space of process ids, and is no more."""
+    words, mine = by.split(" "), holder().split(" ")
+    if len(words) != len(mine) or (words[0], words[3]) != (mine[0], mine[3]):
+        return False
+    if words[2] == mine[2]:
+        return words[4] != mine[4]
+    try:
+        os.kill(int(words[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

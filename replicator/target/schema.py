@@ -1,0 +1,76 @@
+"""The tables of the objects as they should be: one for each object, and the stage beside it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, Index, MetaData, Table
+
+from replicator.catalog.model import Type
+from replicator.rows import Layout
+from replicator.target.bookkeeping import table_name
+
+if TYPE_CHECKING:
+    from replicator.target.database import Target
+
+_FINGERPRINT = 32
+
+
+def object_table(target: Target, layout: Layout, metadata: MetaData | None = None) -> Table:
+    """The table of the object as it should be."""
+    dialect, place = target.dialect, target.place
+    moment = dialect.time_type()
+    owned = [
+        Column("_synced_at", moment, nullable=False),
+        Column("_deleted_at", moment),
+        Column("_run_id", dialect.type_of(Type.TEXT, key=True), nullable=False),
+    ]
+    columns = [_column(target, layout, name, kind) for name, kind in layout.staged]
+    table = Table(
+        place.prefix + layout.object.table,
+        metadata if metadata is not None else MetaData(),
+        *columns,
+        *owned,
+        schema=place.schema or None,
+        **dialect.table_arguments(),
+    )
+    for name in _indexed(layout):
+        Index(_short(f"ix_{table.name}_{name}"), table.c[name], **dialect.index(table.c[name]))
+    return table
+
+
+def stage_table(target: Target, layout: Layout) -> Table:
+    """The unindexed table beside it that a listing streams into."""
+    dialect = target.dialect
+    scope = target.place.scope.replace(".", "_")
+    return Table(
+        _short(table_name(dialect, "_".join(filter(None, ("stage", scope, layout.object.table))))),
+        MetaData(schema=dialect.schema or None),
+        *(_column(target, layout, name, kind, stage=True) for name, kind in layout.staged),
+        **dialect.table_arguments(),
+        **dialect.stage_arguments,
+    )
+
+
+def _column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool = False) -> Column[Any]:
+    dialect = target.dialect
+    primary = name == layout.primary_key
+    if name in {"_key", "_fingerprint"}:
+        type_ = dialect.digest_type(64 if name == "_key" else _FINGERPRINT)
+    elif name == "_partition":
+        type_ = dialect.type_of(Type.TEXT, key=True)
+    else:
+        type_ = dialect.stage_type(kind, key=primary) if stage else dialect.type_of(kind, key=primary)
+    return Column(name, type_, primary_key=primary and not stage, nullable=not primary, autoincrement=False)
+
+
+def _indexed(layout: Layout) -> list[str]:
+    """The parts of a natural key are what people join by; `_partition` is what a partial listing publishes by."""
+    parts = [column.name for column in layout.columns if layout.keyed and column.name in layout.object.key]
+    return parts[:2] + (["_partition"] if layout.object.partitioned else [])
+
+
+def _short(name: str) -> str:
+    """At most 60 characters: MySQL allows 64, PostgreSQL cuts silently at 63 (reliability.md: D22)."""
+    return name if len(name) <= 60 else f"{name[:51]}_{sha256(name.encode()).hexdigest()[:8]}"
