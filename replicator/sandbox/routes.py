@@ -138,7 +138,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/sources", "listSources", STABLE, Paged("sources", listing(sources.sources))),
     Route("/sources/{sourceId}", "getSource", STABLE, Whole(protocols.source_with_plan)),
     Route("/sources/{sourceId}/connected-destinations", "listConnectedDestinationsFromSource", STABLE,
-          Paged("destinations", destinations.of_source)),
+          Paged("destinations", destinations.connected)),
     Route("/sources/{sourceId}/connected-warehouses", "listConnectedWarehousesFromSource", STABLE,
           Paged("warehouses", warehouses.warehouses_of_source)),
     Route("/sources/{sourceId}/live-plugins/latest", "getLatestFromLivePlugins", ALPHA,

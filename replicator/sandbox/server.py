@@ -61,6 +61,7 @@ class _Server(uvicorn.Server):
                 application(sandbox),
                 lifespan="off",
                 access_log=False,
+                log_config=None,
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=1,

@@ -71,8 +71,12 @@ def test_answers_come_without_the_delay_of_nagles_algorithm() -> None:
 def test_a_port_can_be_used_again_at_once() -> None:
     with running(Sandbox()) as url:
         port = urlsplit(url).port or 0
+        client = connection(url)
+        client.request("GET", "/", headers=AUTHORIZED)
+        client.getresponse().read()  # the server is the first to hang up, so that its port has to wait
     with running(Sandbox(), port=port) as again:
         assert again == url
+    client.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

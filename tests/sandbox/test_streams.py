@@ -130,6 +130,8 @@ def test_audit_events_are_filtered_by_time_and_resource(client: Client) -> None:
         assert every(client, "/audit-events", "events", **{field: value}) == [e for e in events if e[field] == value]
     assert client.ask(f"/audit-events?startTime={end}&endTime={start}").status == 422
     assert client.ask("/audit-events?startTime=yesterday").status == 422
+    assert client.data("/audit-events", startTime="2024-01-01", endTime="2024-02-01")["events"] == []
+    assert client.data("/audit-events", startTime="2027-01-01")["events"] == []
 
 
 def test_audit_events_name_resources_that_exist(client: Client) -> None:

@@ -114,20 +114,23 @@ class Events:
 
 
 def events(world: World, call: Call) -> Events:
-    end, start = call.anchor, call.anchor - _DEPTH
-    if text := call.query.text("endTime"):
-        end = min(end, parse("endTime", text))
-    if text := call.query.text("startTime"):
-        start = max(start, parse("startTime", text))
-        if call.query.text("endTime") and start > parse("endTime", call.query.text("endTime") or ""):
-            raise invalid("startTime", "must not be after endTime")
-    chosen: Sequence[int] = trail(world).between(start, end)[::-1]
+    chosen: Sequence[int] = trail(world).between(*_window(call))[::-1]
     kind, resource = call.query.text("resourceType"), call.query.text("resourceId")
     if kind is not None or resource is not None:
         wanted = _matching(world, kind, resource)
         about = trail(world).about
         chosen = [event for event in chosen if about(event) in wanted]
     return Events(world, chosen)
+
+
+def _window(call: Call) -> tuple[int, int]:
+    """The first and the last second asked for, within the 90 days before the listing began."""
+    start, end = (call.query.text(name) for name in ("startTime", "endTime"))
+    first = parse("startTime", start) if start else 0
+    last = parse("endTime", end) if end else call.anchor
+    if end and first > last:
+        raise invalid("startTime", "must not be after endTime")
+    return max(first, call.anchor - _DEPTH + 1), min(last, call.anchor)
 
 
 def _matching(world: World, kind: str | None, resource: str | None) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Destinations, their filters and subscriptions. Destination d belongs to source d modulo the number of sources."""
+"""Destinations, their filters and subscriptions. A quarter of the sources have none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ _CONDITIONS = (
 
 
 def source_of(world: World, destination: int) -> int:
-    return destination % len(sources(world))
+    return destination % _turn(world)
+
+
+def _turn(world: World) -> int:
+    count = len(sources(world))
+    return count - count // 4
 
 
 @collection
@@ -48,10 +53,13 @@ def destinations(world: World) -> Series:
     return Series(world.count("Destinations", "Sources", "CatalogSources", "CatalogDestinations"), make, ids)
 
 
-def of_source(world: World, call: Call) -> Series:
-    source = sources(world).index_of(call.ids[0])
+def of_source(world: World, source: int) -> Series:
     every = destinations(world)
-    return every.only(range(source, len(every), len(sources(world))))
+    return every.only(range(source, len(every), _turn(world)) if source < _turn(world) else ())
+
+
+def connected(world: World, call: Call) -> Series:
+    return of_source(world, sources(world).index_of(call.ids[0]))
 
 
 def _settings(draw: Draw) -> Record:

@@ -17,7 +17,7 @@ from replicator.sandbox.moments import BIRTH, DAY, with_micros
 from replicator.sandbox.series import Record, Series
 from replicator.sandbox.world import World, collection
 
-from .destinations import destinations
+from . import destinations
 from .sources import source_ids, sources
 
 if TYPE_CHECKING:
@@ -180,8 +180,6 @@ def regulation(world: World, call: Call) -> Record:
 
 
 def _stream(world: World, source: int, brief: Record) -> Record:
-    every = destinations(world)
-    own = every.only(range(source, len(every), max(1, len(sources(world)))))
     statuses = [
         {
             "name": destination["metadata"]["name"],
@@ -190,6 +188,6 @@ def _stream(world: World, source: int, brief: Record) -> Record:
             "errString": "rate limited by the destination" if brief["status"] == "FAILED" else "",
             "finishedAt": brief.get("finishedAt", ""),
         }
-        for destination in own
+        for destination in destinations.of_source(world, source)
     ]
     return {"id": source_ids(world)[source], "destinationStatus": statuses}
