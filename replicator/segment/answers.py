@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from .exchange import Failed, Reply
 FEW = 3
 _LONGEST_MESSAGE = 300
 _LATER = "Run it again later; what was stored stays."
+_HOST = re.compile(r"[a-z0-9.:-]{1,100}")
 # A tracking plan is no pricing plan, so the bare word `plan` does not count.
 _FEATURE = re.compile(
     r"\bfeature\b|\bupgrade\b|\bentitle|\b(?:pricing|billing|current|your|business|team|free) (?:plan|tier)\b"
@@ -44,7 +45,7 @@ _FEATURE = re.compile(
 class Answer:
     """A good answer; `date` is the server's clock."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     date: datetime | None
     request_id: str | None = None
 
@@ -99,6 +100,7 @@ class _Judge:
     def __init__(self, where: str, reply: Reply, clean: Callable[[str], str], now: datetime) -> None:
         self.where = where
         self.now = now
+        self.clean = clean
         self.reply = reply
         self.status = reply.status
         self.request_id = reply.headers.get("x-request-id")
@@ -132,7 +134,7 @@ class _Judge:
             host = urlsplit(self.reply.headers.get("location", "")).hostname
         except ValueError:
             host = None
-        to = f" to {_short(host)}" if host else ""
+        to = f" to {self.clean(host)}" if host and _HOST.fullmatch(host) else ""
         return self._error(
             UnexpectedResponse, f"it redirects{to}, and the token follows no redirect. Check the base URL."
         )

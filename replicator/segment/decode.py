@@ -119,7 +119,7 @@ def _seems_deep(body: bytes) -> bool:
 def _piecemeal(body: bytes, lists: Collection[str]) -> dict[str, Any]:
     top = splitter.whole(body)
     if body[top.start : top.start + 1] != b"{":
-        raise OffContract("it has no data")
+        raise Unreadable("it is no JSON")
     data = dict(splitter.members(body, top)).get("data")
     if data is None or body[data.start : data.start + 1] != b"{":
         raise OffContract("it has no data")

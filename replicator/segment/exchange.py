@@ -23,12 +23,14 @@ class Request:
     body: bytes = b""
 
 
-class Reply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reply:
     """A whole answer; header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    #: A hostile server may repeat the token in either.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Failed(NamedTuple):

@@ -36,12 +36,14 @@ class Token:
     def scrub(self, text: str) -> str:
         """The text without the secret, in case a server's message or a library's error repeats it."""
         for form in self._forms():
-            text = text.replace(form, "…")
+            # A piece of base64 this short is no secret, and an empty one would be found everywhere.
+            if len(form) > 3:
+                text = text.replace(form, "…")
         return text
 
     def _forms(self) -> Iterator[str]:
         secret = self._secret
-        yield from {secret, quote(secret, safe=""), quote_plus(secret)}
+        yield from {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
         # Its base64 depends on how many bytes stand before it, modulo 3, and its last digits on what follows.
         for shift in range(3):
             encoded = base64.b64encode(b"\0" * shift + secret.encode()).decode()
