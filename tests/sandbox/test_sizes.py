@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,6 @@ from replicator.sandbox import COUNT_NAMES, Sandbox
 from tests.sandbox.conftest import NOW
 from tests.sandbox.contract import Client
 from tests.sandbox.walk import every_request, target
-
-SEEDS = (1, 2, 77)
 
 
 def answers(seed: int) -> dict[str, bytes]:
@@ -28,16 +25,15 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 def test_another_seed_gives_another_workspace() -> None:
     one, two = answers(1), answers(2)
-    schemas = [
-        [rule["jsonSchema"] for path, body in sorted(all_answers.items()) if path.endswith("/rules")
-         for rule in json.loads(body)["data"]["rules"]]
-        for all_answers in (one, two)
-    ]  # fmt: skip
-    assert schemas[0] != schemas[1], "not the ids alone"
-    shared = {path for path in one.keys() & two.keys() if "{" not in path and path.count("/") > 1}
-    # The catalog is Segment's own, and usage is filed under the day: ids are not shared.
+    shared = {path for path in one.keys() & two.keys() if path.count("/") > 1}
+    # Paths with an id in them are of one workspace alone, except in the catalog, which is Segment's own.
     assert {path.split("/")[1] for path in shared} <= {"catalog", "usage", "events"}
     assert one["/catalog/sources"] == two["/catalog/sources"]
+
+
+def test_another_seed_changes_more_than_the_ids() -> None:
+    one, two = (Client(Sandbox(seed=seed, now=lambda: NOW)).data("/transformations") for seed in (1, 2))
+    assert [row["name"] for row in one["transformations"]] != [row["name"] for row in two["transformations"]]
 
 
 def test_what_is_no_stream_of_events_does_not_change_as_time_goes_by() -> None:
@@ -92,7 +88,7 @@ def test_ids_that_only_a_larger_workspace_has_are_not_found() -> None:
 @pytest.mark.parametrize("count", [1, 7, 90, 777])
 def test_there_are_as_many_events_and_regulations_as_asked_for_on_any_day(days: int, count: int) -> None:
     counts = {"AuditEvents": count, "Regulations": count, "Sources": 0}
-    client = Client(Sandbox(counts=counts, now=lambda: datetime(2024, 2, 1, tzinfo=UTC) + timedelta(days=days)))
+    client = Client(Sandbox(counts=counts, now=lambda: datetime(2024, 2, 1, 9, tzinfo=UTC) + timedelta(days=days)))
     assert len(client.every("/audit-events", "events")) == count
     assert len(client.every("/regulations", "regulations")) == count
 
