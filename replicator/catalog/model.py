@@ -166,6 +166,8 @@ class Object:
     each: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     window: Window | None = None
     detail: Detail | None = None
+    #: False where the listing forgets old records: one that is missing is not a deleted one.
+    absence_deletes: bool = True
     explode: Explode | None = None
     stability: Stability = "stable"
     features: tuple[str, ...] = ()

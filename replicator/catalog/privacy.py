@@ -28,6 +28,7 @@ OBJECTS = (
     Object(
         name="WorkspaceRegulations",
         groups=CORE,
+        absence_deletes=False,
         listing=Listing(operation="listWorkspaceRegulations", path="/regulations", items=("regulations",)),
         detail=REGULATION_DETAIL,
         columns=REGULATION_COLUMNS,
@@ -39,6 +40,7 @@ OBJECTS = (
     Object(
         name="SourceRegulations",
         groups=CORE,
+        absence_deletes=False,
         listing=Listing(
             operation="listRegulationsFromSource",
             path="/regulations/sources/{sourceId}",

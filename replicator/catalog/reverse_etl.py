@@ -31,6 +31,7 @@ OBJECTS = (
     Object(
         name="ReverseETLSyncStatuses",
         groups=ALPHA,
+        absence_deletes=False,
         listing=Listing(
             operation="listReverseEtlSyncStatusesFromModelAndSubscriptionId",
             path="/reverse-etl-models/{modelId}/subscriptionId/{subscriptionId}/syncs",

@@ -114,6 +114,7 @@ WAREHOUSE_SYNCS = (
     Object(
         name="WarehouseSourceSyncs",
         groups=DELIVERY,
+        absence_deletes=False,
         listing=Listing(
             operation="listSyncsFromWarehouseAndSource",
             path="/warehouses/{warehouseId}/connected-sources/{sourceId}/syncs",
@@ -127,6 +128,7 @@ WAREHOUSE_SYNCS = (
     Object(
         name="WarehouseSyncs",
         groups=DELIVERY,
+        absence_deletes=False,
         listing=Listing(
             operation="listSyncsFromWarehouse",
             path="/warehouses/{warehouseId}/syncs",

@@ -1,0 +1,183 @@
+"""One object's records from the API: its partitions in parallel, pages ahead of the reader, details where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, replace
+from typing import Any
+
+from replicator.catalog.model import Explode, Object, Shape
+from replicator.errors import Inaccessible, NotFound
+from replicator.partitions import Partition
+from replicator.segment.client import Client
+from replicator.segment.pages import Broken, Page, pages, record
+from replicator.target.state import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One page of a partition, ready to be encoded, and where its listing goes on."""
+
+    partition: Partition
+    records: Sequence[Any]
+    broken: Sequence[Broken]
+    plain: bool
+    total: int | None
+    #: `staged` is for the caller to add, who knows how many rows the records became.
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A partition whose parent is gone or may not be looked into: nothing is known about its rows."""
+
+    partition: Partition
+    why: NotFound | Inaccessible
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One partition under way; its pages are fetched one after the other, by whichever thread is free."""
+
+    partition: Partition
+    checkpoint: Checkpoint
+    source: Iterator[Page]
+    #: A parent has one such record or none, and 404 says none (SourceLatestLivePlugin).
+    single: bool
+
+    def step(self) -> Page | Unseen:
+        try:
+            return next(self.source)
+        except NotFound as why:
+            return Page([], None, None, plain=True, date=None) if self.single else Unseen(self.partition, why)
+        except Inaccessible as why:
+            return Unseen(self.partition, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """How one object is read. `details` says whether the get by id is asked for each record."""
+
+    object: Object
+    client: Client
+    pool: Executor
+    width: int
+    details: bool = False
+
+    def read(self, wanted: Sequence[Partition], checkpoints: Mapping[str, Checkpoint]) -> Iterator[Fetched | Unseen]:
+        """Pages as they come. Partitions that their checkpoint calls done are not asked again."""
+        waiting = iter([self._stream(each, checkpoints.get(each.name)) for each in wanted if not _done(each, checkpoints)])
+        running: dict[Future[Page | Unseen], _Stream] = {}
+        for stream in _first(waiting, self.width):
+            running[self.pool.submit(stream.step)] = stream
+        try:
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    stream = running.pop(future)
+                    page = future.result()
+                    following = stream if isinstance(page, Page) and page.next is not None else next(waiting, None)
+                    fetched = self._fetched(stream, page)
+                    if following:
+                        running[self.pool.submit(following.step)] = following
+                    yield self._with_details(fetched) if isinstance(fetched, Fetched) and self.details else fetched
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _stream(self, partition: Partition, checkpoint: Checkpoint | None) -> _Stream:
+        known = checkpoint or Checkpoint(partition.name)
+        source = pages(
+            self.client, self.object.listing, partition.params, stability=self.object.stability, cursor=known.cursor
+        )
+        return _Stream(partition, known, source, self.object.listing.shape is Shape.ONE and bool(self.object.parents))
+
+    def _fetched(self, stream: _Stream, page: Page | Unseen) -> Fetched | Unseen:
+        if isinstance(page, Unseen):
+            return page
+        before = stream.checkpoint
+        after = replace(
+            before,
+            cursor=page.next,
+            position=before.position + len(page.records),
+            pages=before.pages + 1,
+            done=page.next is None,
+        )
+        stream.checkpoint = after
+        whole = [each for each in page.records if not isinstance(each, Broken)]
+        broken = [each for each in page.records if isinstance(each, Broken)]
+        records = list(shaped(self.object, whole, before.position))
+        return Fetched(stream.partition, records, broken, page.plain, page.total, after)
+
+    def _with_details(self, fetched: Fetched) -> Fetched:
+        """Each record joined by what only its get by id carries; one that is gone by then is left out."""
+        found = list(self.pool.map(lambda each: self._detail(each, fetched.partition), fetched.records))
+        broken = [*fetched.broken, *(each for each in found if isinstance(each, Broken))]
+        records = [each for each in found if each is not None and not isinstance(each, Broken)]
+        # Not `plain`: pages are checked for what databases refuse, gets are not.
+        return replace(fetched, records=records, broken=broken, plain=False)
+
+    def _detail(self, listed: Any, partition: Partition) -> Any:
+        detail = self.object.detail
+        if detail is None or not isinstance(listed, dict):
+            return listed
+        values = {param: _param(self.object, column, listed, partition) for param, column in detail.params.items()}
+        if None in values.values():
+            return listed
+        try:
+            got = record(self.client, detail, {name: str(value) for name, value in values.items()}, stability=self.object.stability)
+        except NotFound:
+            return None
+        return {**listed, **got} if isinstance(got, dict) else got
+
+
+def _param(thing: Object, column: str, listed: Mapping[str, Any], partition: Partition) -> Any:
+    name = thing.column(column).field
+    return listed.get(name, partition.given.get(name))
+
+
+def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:
+    return partition.name in checkpoints and checkpoints[partition.name].done
+
+
+def _first(streams: Iterator[_Stream], count: int) -> list[_Stream]:
+    return [stream for stream, _ in zip(streams, range(count), strict=False)]
+
+
+def shaped(thing: Object, records: Sequence[Any], position: int) -> Iterator[Any]:
+    """The records as rows want them: nested parts of the key lifted, arrays exploded, positions counted."""
+    listing = thing.listing
+    if not (thing.explode or listing.lifted or listing.position):
+        yield from records
+        return
+    for at, each in enumerate(records):
+        if not isinstance(each, dict):
+            yield each
+            continue
+        lifted = {name: _inside(each, path) for name, path in listing.lifted.items()}
+        one = {**each, **{name: value for name, value in lifted.items() if value is not None}}
+        if listing.position:
+            one[listing.position] = position + at
+        yield from _exploded(thing.explode, one) if thing.explode else (one,)
+
+
+def _inside(value: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _exploded(explode: Explode, one: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    elements = one.get(explode.field)
+    if not isinstance(elements, list):
+        yield one
+        return
+    rest = {name: value for name, value in one.items() if name != explode.field}
+    for element in elements:
+        yield {**rest, **element} if isinstance(element, dict) else {**rest, explode.into: element}
+
+
+def shown(broken: Broken, thing: Object) -> str:
+    """What of a broken record may be kept: all of it, unless it may hold a secret that nothing can mask."""
+    text = broken.raw.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")
+    return "(withheld: this object's records may hold secrets)" if any(c.secret for c in thing.columns) else text

@@ -1,0 +1,90 @@
+"""What each run did, as rows that people query: `runs`, one row a run, and `run_objects`, one row an object of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from replicator import __version__
+from replicator.errors import ReplicatorError
+from replicator.target.lease import BEAT, holder
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.target.bookkeeping import Bookkeeping
+    from replicator.target.database import Target
+
+_COUNTS = ("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates", "partitions", "pages", "requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The rows of one run."""
+
+    target: Target
+    books: Bookkeeping
+    run_id: str
+
+    def begin(self, mode: str) -> datetime:
+        """Makes the run's row; returns the database's time."""
+        zero = dict.fromkeys(("requests", "inserted", "updated", "unchanged", "deleted", "quarantined"), 0)
+        with self.target.begin() as connection:
+            now: datetime = self.target.dialect.now(connection)
+            row = {"id": self.run_id, "scope": self.target.place.scope, "mode": mode, "status": "running"}
+            times = {"started_at": now, "heartbeat_at": now}
+            connection.execute(insert(self.books.runs).values(**row, **times, **zero, holder=holder(), version=__version__))
+        return now
+
+    def note(self, **values: Any) -> None:
+        """Changes columns of the run's row."""
+        with self.target.begin() as connection:
+            self._change(connection, values)
+
+    def _change(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        connection.execute(update(self.books.runs).where(self.books.runs.c.id == self.run_id).values(**values))
+
+    def finish(self, status: str, error: str | None, totals: Mapping[str, int]) -> None:
+        """Ends the run's row."""
+        with self.target.begin() as connection:
+            now = self.target.dialect.now(connection)
+            self._change(connection, {"status": status, "error": error, "finished_at": now, "heartbeat_at": now, **totals})
+
+    def object(self, connection: Connection, name: str, began: datetime, values: Mapping[str, Any]) -> None:
+        """Writes the object's row, in the caller's transaction; an earlier one of this run is replaced."""
+        table = self.books.run_objects
+        mine = (table.c.run_id == self.run_id, table.c.object == name)
+        row = {**dict.fromkeys(_COUNTS, 0), "seconds": 0.0, "complete": False, **values}
+        row |= {"started_at": began, "finished_at": self.target.dialect.now(connection)}
+        if connection.execute(select(table.c.object).where(*mine)).first():
+            connection.execute(update(table).where(*mine).values(**row))
+        else:
+            connection.execute(insert(table).values(run_id=self.run_id, object=name, **row))
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Inside, the run's heartbeat is renewed, so that no other run takes it for dead."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT):
+                try:
+                    with self.target.begin() as connection:
+                        self._change(connection, {"heartbeat_at": self.target.dialect.now(connection)})
+                except ReplicatorError:
+                    # The database is away; the run itself meets that and says so.
+                    continue
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(timeout=5)

@@ -1,0 +1,94 @@
+"""Which listings an object takes: one for each parent's row, fixed value, and period, or just one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import product
+from typing import Any
+from urllib.parse import quote
+
+from replicator.catalog.model import Object, Window
+from replicator.convert import time_text
+
+#: A partition's name is part of a key, and MySQL's keys end at 255 characters.
+_LONGEST = 200
+#: The deepest window that the volume and delivery endpoints take by the day (resources.md, "Reads that bite").
+_DAYS = 14
+#: "Lag the end of the window by a minute or more" (openapi.json, getEventsVolumeFromWorkspace).
+_LAG = timedelta(minutes=2)
+_TIMES = ("startTime", "endTime")
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One listing: what it asks for, and what its rows get that the records do not carry.
+
+    `name` is stable from run to run: the times of a window are no part of it.
+    """
+
+    name: str
+    params: Mapping[str, str]
+    given: Mapping[str, Any]
+
+
+def partitions(
+    thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]], periods: Sequence[str], now: datetime, since: str | None = None
+) -> list[Partition]:
+    """The object's listings; `parent_rows` has the live rows of each parent, by its name.
+
+    `since` is the bookmark of a windowed object, `periods` the first days of the usage months.
+    """
+    fields = {column.field for column in thing.columns}
+    found: dict[str, Partition] = {}
+    for params in _combined(thing, parent_rows, periods, now, since):
+        named = {name: value for name, value in params.items() if name not in _TIMES} if thing.partitioned else {}
+        as_fields = {thing.listing.given_as.get(name, name): value for name, value in params.items()}
+        given = {name: value for name, value in as_fields.items() if name in fields}
+        name = _name(named)
+        found.setdefault(name, Partition(name, params, given))
+    return list(found.values())
+
+
+def _combined(
+    thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]], periods: Sequence[str], now: datetime, since: str | None
+) -> Iterator[dict[str, str]]:
+    fixed = [[(name, value) for value in values] for name, values in thing.each.items()]
+    windows = list(_windows(thing, periods, now, since))
+    for parent in _parents(thing, parent_rows):
+        for chosen in product(*fixed):
+            for window in windows:
+                yield {**parent, **dict(chosen), **window}
+
+
+def _parents(thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[dict[str, str]]:
+    if not thing.parents:
+        yield {}
+    for parent in thing.parents:
+        for row in parent_rows[parent.object]:
+            if any(row[column] not in allowed for column, allowed in parent.where.items()):
+                continue
+            params = {param: row[column] for param, column in parent.params.items()}
+            if None not in params.values():
+                yield {param: str(value) for param, value in params.items()}
+
+
+def _windows(thing: Object, periods: Sequence[str], now: datetime, since: str | None) -> Iterator[dict[str, str]]:
+    match thing.window:
+        case None:
+            yield {}
+        case Window.PERIOD:
+            yield from ({"period": period} for period in periods)
+        case Window.EVENTS:
+            yield {"startTime": since, "endTime": time_text(now)} if since else {}
+        case Window.VOLUME:
+            midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            start = midnight - timedelta(days=_DAYS - 1)
+            yield {"startTime": time_text(start), "endTime": time_text(now - _LAG), "granularity": "DAY"}
+
+
+def _name(params: Mapping[str, str]) -> str:
+    name = "&".join(f"{key}={quote(params[key], safe=' :/')}" for key in sorted(params))
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 65]}~{sha256(name.encode()).hexdigest()}"
