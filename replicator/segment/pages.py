@@ -137,7 +137,7 @@ def _array(data: dict[str, Any], name: str) -> list[Any]:
 
 def _objects(values: list[Any]) -> list[Any]:
     """The values themselves, but Broken for what is no object; the usual page is not copied."""
-    if all(type(value) is dict for value in values):
+    if set(map(type, values)) <= {dict}:
         return values
     return [value if isinstance(value, dict | Broken) else _no_record(value, "it is no object") for value in values]
 

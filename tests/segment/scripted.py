@@ -15,7 +15,7 @@ from typing import Any
 
 RESET = object()
 Step = bytes | float | object
-#: What to do for a request: bytes are sent, a number is slept, RESET cuts the connection; the end of the steps closes it.
+#: For one request: bytes are sent, a number is slept, RESET cuts the connection, None closes it.
 Script = Callable[["Seen"], Sequence[Step]]
 
 

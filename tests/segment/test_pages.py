@@ -13,6 +13,7 @@ from replicator.segment.client import Client
 from replicator.segment.decode import Broken
 from replicator.segment.pages import Page, pages, record
 from tests.segment.conftest import SOURCES, Connect
+from tests.segment.scripted import answer, in_turn, serving
 
 CONSUMERS = Listing(
     operation="listCredentialConsumers",
@@ -45,8 +46,8 @@ def read(client: Client, listing: Listing = SOURCES, cursor: str | None = None, 
     return list(pages(client, listing, params, stability="stable", cursor=cursor))
 
 
-def records(*args: Any, **params: str) -> list[Any]:
-    return [record for page in read(*args, **params) for record in page.records]
+def records(client: Client, listing: Listing = SOURCES, **params: str) -> list[Any]:
+    return [record for page in read(client, listing, **params) for record in page.records]
 
 
 def listing(path: str = "/things", *items: str, **more: Any) -> Listing:
@@ -144,8 +145,6 @@ def test_a_parameter_of_the_path_is_encoded_whole(connect: Connect, value: str, 
 
 
 def test_an_encoded_path_arrives_over_the_network_as_it_was_written(connect: Connect) -> None:
-    from tests.segment.scripted import answer, in_turn, serving
-
     with serving(in_turn(answer({"data": {"things": []}}))) as server:
         read(connect(server.url), listing("/events/{event}", paging=Paging.NONE), event="a/b %2F../é")
         assert server.seen[0].target == "/events/a%2Fb%20%252F..%2F%C3%A9"
@@ -179,26 +178,15 @@ def test_lists_with_a_cursor_each_are_read_to_the_end_of_each_and_no_row_twice(c
     answers = Answers(page([1, 2], [1, 2], w="W2", s="S2"), page([3], [3, 4], s="S4"), page([1], [5], w="W2"))
     client = connect(answers)
     found = read(client, CONSUMERS, credentialId="c")
-    seen = [(row["kind"], row["id"]) for part in found for row in part.records]
-    assert seen == [
-        (k, f"{k[0]}{n}")
-        for k, n in [
-            ("warehouses", 1),
-            ("warehouses", 2),
-            ("sources", 1),
-            ("sources", 2),
-            ("warehouses", 3),
-            ("sources", 3),
-            ("sources", 4),
-            ("sources", 5),
-        ]
-    ]
+    seen = [row["id"] for part in found for row in part.records]
+    assert seen == ["w1", "w2", "s1", "s2", "w3", "s3", "s4", "s5"]
+    assert {row["kind"][0] == row["id"][0] for part in found for row in part.records} == {True}
     assert found[0].total == 8
+    path, count = "/credentials/c/consumers", "Pagination.count=2"
     assert answers.targets == [
-        "/credentials/c/consumers?warehousesPagination.count=2&sourcesPagination.count=2",
-        "/credentials/c/consumers?warehousesPagination.count=2&warehousesPagination.cursor=W2"
-        "&sourcesPagination.count=2&sourcesPagination.cursor=S2",
-        "/credentials/c/consumers?warehousesPagination.count=1&sourcesPagination.count=2&sourcesPagination.cursor=S4",
+        f"{path}?warehouses{count}&sources{count}",
+        f"{path}?warehouses{count}&warehousesPagination.cursor=W2&sources{count}&sourcesPagination.cursor=S2",
+        f"{path}?warehousesPagination.count=1&sources{count}&sourcesPagination.cursor=S4",
     ]
     answers.targets.clear()
     answers.data = answers.data[1:]

@@ -10,28 +10,21 @@ import pytest
 
 from replicator.errors import ConfigError, Unreachable
 from tests.segment.conftest import Connect
-from tests.segment.scripted import serving
-from tests.segment.test_faults import GOOD, in_turn, one_sentence, read
+from tests.segment.scripted import in_turn, serving
+from tests.segment.test_faults import GOOD, one_sentence, read
 
 
-def certificate(folder: Path, name: str, *options: str) -> Path:
+def openssl(command: str, *more: str | Path) -> bytes:
+    return subprocess.run(["openssl", *command.split(), *more], check=True, capture_output=True).stdout
+
+
+def certificate(folder: Path, host: str) -> Path:
     """A self-signed certificate for that host, with its key in the same file."""
-    file = folder / f"{name}.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-keyout",
-        file,
-    ]
-    command += ["-out", folder / "only.pem", "-subj", f"/CN={name}", "-addext", f"subjectAltName={name}", *options]
-    subprocess.run(command, check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + (folder / "only.pem").read_bytes())
+    file, name = folder / "server.pem", f"subjectAltName={host}"
+    made = openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test -addext", name, "-keyout", file
+    )
+    file.write_bytes(file.read_bytes() + made)
     return file
 
 
@@ -45,7 +38,7 @@ def test_a_self_signed_certificate_is_refused_at_once(connect: Connect, tmp_path
     file = certificate(tmp_path, "IP:127.0.0.1")
     with serving(in_turn(GOOD), server_side(file)) as server:
         client = connect(server.url)
-        with pytest.raises(Unreachable, match="certificate is refused .self-signed certificate") as caught:
+        with pytest.raises(Unreachable, match=r"certificate is refused \(self-signed certificate") as caught:
             read(client)
         one_sentence(caught.value)
         assert client.requests == 1
@@ -67,24 +60,10 @@ def test_a_certificate_of_another_host_is_refused(connect: Connect, tmp_path: Pa
 
 
 def test_an_expired_certificate_is_refused(connect: Connect, tmp_path: Path) -> None:
-    file, request = certificate(tmp_path, "IP:127.0.0.1"), tmp_path / "request.pem"
-    asked = ["openssl", "req", "-new", "-key", file, "-subj", "/CN=127.0.0.1", "-out", request]
-    subprocess.run(asked, check=True, capture_output=True)
-    (tmp_path / "names").write_text("subjectAltName=IP:127.0.0.1")
-    signed = [
-        "openssl",
-        "x509",
-        "-req",
-        "-in",
-        request,
-        "-signkey",
-        file,
-        "-days",
-        "-1",
-        "-extfile",
-        tmp_path / "names",
-    ]
-    expired = subprocess.run(signed, check=True, capture_output=True).stdout
+    file, names = certificate(tmp_path, "IP:127.0.0.1"), tmp_path / "names"
+    names.write_text("subjectAltName=IP:127.0.0.1")
+    openssl("req -new -subj /CN=test", "-key", file, "-out", tmp_path / "request.pem")
+    expired = openssl("x509 -req -days -1", "-in", tmp_path / "request.pem", "-signkey", file, "-extfile", names)
     file.write_bytes(file.read_bytes().partition(b"-----BEGIN CERT")[0] + expired)
     with serving(in_turn(GOOD), server_side(file)) as server:
         with pytest.raises(Unreachable, match="certificate has expired"):
@@ -93,7 +72,10 @@ def test_an_expired_certificate_is_refused(connect: Connect, tmp_path: Path) -> 
 
 
 def test_https_to_a_server_without_tls_is_unreachable(connect: Connect) -> None:
-    with serving(in_turn(GOOD)) as server, pytest.raises(Unreachable, match="the connection failed|no complete answer"):
+    with (
+        serving(in_turn(GOOD)) as server,
+        pytest.raises(Unreachable, match=r"the connection failed|no complete answer"),
+    ):
         read(connect(server.url.replace("http:", "https:"), deadline=0.3, tries=1))
 
 

@@ -139,12 +139,8 @@ def test_other_peoples_words_are_scrubbed_of_the_token_in_each_encoding(
 
 @given(st.text(max_size=30))
 def test_whatever_is_refused_is_not_repeated(value: str) -> None:
-    try:
-        token = read_token({"SEGMENT_TOKEN": value + "§"})
-    except ConfigError as error:
-        assert len(value) < 8 or value not in str(error)
-    else:
-        pytest.fail(f"accepted: {token}")
+    text = refusal({"SEGMENT_TOKEN": value + "§"})
+    assert len(value) < 8 or value not in text
 
 
 @given(GOOD)
