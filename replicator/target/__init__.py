@@ -1,0 +1,1 @@
+"""The database end: schema, stage, publication, state, lease."""
