@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,8 +16,11 @@ from replicator.catalog.model import Type
 #: Returned for a value that the column cannot hold.
 UNFIT: Any = object()
 _INT64 = 2**63
+_FLOAT_INTS = 2**53
 _compact = msgspec.json.Encoder(decimal_format="number").encode
 _parse = datetime.fromisoformat
+#: More than six digits of a second, not all of them zero.
+_FINER = re.compile(r"[.,]\d{6}0*[1-9]")
 
 
 def converter(kind: Type, *, key: bool = False) -> Callable[[Any], Any]:
@@ -25,7 +28,7 @@ def converter(kind: Type, *, key: bool = False) -> Callable[[Any], Any]:
 
     A key takes an int for its text: an id that turns into a number keeps its row (reliability.md: H26).
     """
-    return _key_text if key and kind is Type.TEXT else _CONVERTERS[kind]
+    return (_KEY_CONVERTERS if key else _CONVERTERS).get(kind) or _CONVERTERS[kind]
 
 
 def _text(value: Any) -> Any:
@@ -47,7 +50,7 @@ def _integer(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A double: ints beyond 2^53 that it would round do not fit."""
+    """A double. An int that it would round, or give back in other digits, does not fit."""
     if type(value) is float:
         return value if value - value == 0 else UNFIT
     if type(value) is not int:
@@ -56,7 +59,7 @@ def _number(value: Any) -> Any:
         near = float(value)
     except OverflowError:
         return UNFIT
-    return near if near == value else UNFIT
+    return near if abs(value) < _FLOAT_INTS or (near == value and Decimal(repr(near)) == value) else UNFIT
 
 
 def _json(value: Any) -> Any:
@@ -74,11 +77,22 @@ def _timestamp(value: Any) -> Any:
         parsed = _parse(value)
     except ValueError:
         return UNFIT
-    if parsed.year < 1000:
-        return None if value.startswith("0001-01-01T00:00:00") else UNFIT
-    if len(value) == 24 and value[10] == "T" and value[19] == "." and value[23] == "Z":
-        return value
-    return time_text(parsed)
+    if len(value) == 24 and value[7] == "-" and value[10] == "T" and value[19:24:4] == ".Z" and value >= "1000":
+        return value if value[11:13] != "24" else time_text(parsed)
+    if value.startswith("0001-01-01T00:00:00"):
+        return None
+    try:
+        held = time_text(parsed)
+    except OverflowError:
+        return UNFIT
+    return held if held >= "1000" else UNFIT
+
+
+def _key_timestamp(value: Any) -> Any:
+    """Two instants of one microsecond stay two keys."""
+    if type(value) is str and len(value) > 26 and _FINER.search(value):
+        return UNFIT
+    return _timestamp(value)
 
 
 def time_text(moment: datetime) -> str:
@@ -96,6 +110,7 @@ _CONVERTERS: dict[Type, Callable[[Any], Any]] = {
     Type.TIMESTAMP: _timestamp,
     Type.JSON: _json,
 }
+_KEY_CONVERTERS: dict[Type, Callable[[Any], Any]] = {Type.TEXT: _key_text, Type.TIMESTAMP: _key_timestamp}
 
 
 def sent(kind: Type, value: Any) -> Any:
@@ -112,9 +127,9 @@ def sent(kind: Type, value: Any) -> Any:
         case Type.TIMESTAMP:
             return time_text(value) if isinstance(value, datetime) else str(value)
         case Type.JSON:
-            return json.loads(value, parse_float=exact.number) if isinstance(value, str | bytes) else value
+            return exact.load(value)
 
 
 def _shortest(value: float | Decimal) -> int | float:
     near = float(value)
-    return int(near) if near.is_integer() and abs(near) <= 2**63 else near
+    return int(near) if near.is_integer() and abs(near) < _FLOAT_INTS else near

@@ -10,8 +10,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-#: Deeper values are refused: PostgreSQL's jsonb and Python's own recursion end not far above (reliability.md: D21).
-MAX_DEPTH = 200
+#: Deeper values are refused: MySQL's JSON ends at 100 levels, Python's own recursion not far above (D21).
+MAX_DEPTH = 90
 _INT64 = 2**63
 
 
@@ -115,3 +115,13 @@ def readable(value: Any) -> Any:
 def _nearest(value: Decimal) -> float | str:
     near = float(value)
     return near if near - near == 0 else str(value)
+
+
+def shown(value: Any) -> str:
+    """Text of any value for people; exact where it can be."""
+    try:
+        return dump(value)
+    except TooDeep:
+        return "(nested too deep to be shown)"
+    except ValueError:
+        return json.dumps(readable(value), default=repr)[:100_000]

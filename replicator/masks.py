@@ -11,7 +11,9 @@ from typing import Any
 from replicator import exact
 
 #: Unknown fields are kept in `_extra`; one whose name says that it is a secret is masked there too.
-SECRET_NAME = re.compile(r"secret|password|passwd|token|api_?key|private_?key|write_?key|access_?key|credential", re.I)
+SECRET_NAME = re.compile(
+    r"secret|password|passwd|token|api_?key|private_?key|write_?key|access_?key|credential", re.IGNORECASE
+)
 PREFIX = "masked:"
 
 Mask = Callable[[Any], Any]
@@ -42,12 +44,17 @@ def keyed(key: bytes) -> Mask:
     return mask
 
 
+def says_secret(name: str) -> bool:
+    """Whether a field of that name holds a secret, as far as one can tell."""
+    return SECRET_NAME.search(name) is not None
+
+
 def by_name(value: Any, mask: Mask) -> Any:
     """Masks, at any depth, what lies under a name that says secret."""
     match value:
         case dict():
             return {
-                name: mask(item) if SECRET_NAME.search(name) else by_name(item, mask) for name, item in value.items()
+                name: mask(item) if says_secret(name) else by_name(item, mask) for name, item in value.items()
             }
         case list():
             return [by_name(item, mask) for item in value]

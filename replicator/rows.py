@@ -10,7 +10,6 @@ record is rebuilt. Two names in `_extra` are ours:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,14 +76,25 @@ class Layout:
 
 
 class _Step(NamedTuple):
-    """How one column is filled; a plain tuple in the hot loop."""
+    """How one column is filled."""
 
     field: str
     given: bool
     nullable: bool
-    #: Its text may differ from what was sent although both mean the same (times).
+    secret: bool
+    #: What it holds may differ from what was sent although both mean the same (times, ids that came as numbers).
     rewrites: bool
     convert: Callable[[Any], Any]
+
+
+class _Reserved(ValueError):
+    """A field that has one of our names in `_extra`."""
+
+
+#: A value of this type is what its column holds, once the record is plain.
+_QUICK: dict[Type, type] = {Type.TEXT: str, Type.INTEGER: int, Type.NUMBER: float}
+#: More names than this say no more: somebody sends keys that are values.
+_MOST_DRIFT = 1000
 
 
 @dataclass(slots=True)
@@ -95,31 +105,31 @@ class Encoder:
     mask: masks.Mask
     key: bytes
     drift: dict[str, str] = field(default_factory=dict)
-    _plan: tuple[_Step, ...] = ()
+    _plan: tuple[tuple[str, type | None, _Step], ...] = ()
     _known: frozenset[str] = frozenset()
     _expected: frozenset[str] = frozenset()
+    _secret: frozenset[str] = frozenset()
     _seed: Any = None
     _key_at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         columns, thing = self.layout.columns, self.layout.object
-        keys = set(thing.key)
-        self._plan = tuple(
-            _Step(c.field, c.given, c.nullable, c.type is Type.TIMESTAMP, self._convert(c, key=c.name in keys))
-            for c in columns
-        )
+        self._plan = tuple((c.field, self._quick(c), self._step(c)) for c in columns)
         self._known = frozenset(c.field for c in thing.columns)
         self._expected = self._known | thing.left_to_extra.keys()
+        self._secret = frozenset(c.field for c in thing.columns if c.secret)
         self._seed = blake2b(self.layout.token, digest_size=16, key=self.key[:64])
         names = [column.name for column in columns]
         self._key_at = tuple(names.index(name) for name in thing.key)
 
-    def _convert(self, column: Column, *, key: bool) -> Callable[[Any], Any]:
-        convert = converter(column.type, key=key)
-        if not column.secret:
-            return convert
-        mask = self.mask
-        return lambda value: convert(mask(value))
+    def _quick(self, column: Column) -> type | None:
+        return None if column.given or column.secret else _QUICK.get(column.type)
+
+    def _step(self, column: Column) -> _Step:
+        is_key = column.name in self.layout.object.key
+        convert = converter(column.type, key=is_key)
+        rewrites = is_key or column.type is Type.TIMESTAMP
+        return _Step(column.field, column.given, column.nullable, column.secret, rewrites, convert)
 
     def encode(
         self, records: Sequence[Any], *, plain: bool, given: Mapping[str, Any], partition: str | None
@@ -129,64 +139,73 @@ class Encoder:
         if given:
             seed.update(_canonical(given))
         end = (partition,) if self.layout.object.partitioned else ()
-        row = self._row
+        row, escaped, is_plain = self._row, self._escaped, exact.is_plain
         for record in records:
             try:
-                yield row(record, given, seed.copy(), end, plain)
+                encoded = (row if plain or is_plain(record) else escaped)(record, given, seed.copy(), end)
             except (ValueError, OverflowError, AttributeError, TypeError) as unfit:
                 yield self._again(record, given, seed.copy(), end, unfit)
+            else:
+                yield encoded
 
-    def _row(self, record: dict[str, Any], given: Mapping[str, Any], digest: Any, end: Row, plain: bool) -> Row:  # noqa: FBT001 - hot path
-        if not (plain or exact.is_plain(record)):
-            return self._escaped(record, given, digest, end)
+    def _row(self, record: dict[str, Any], given: Mapping[str, Any], digest: Any, end: Row) -> Row:
         digest.update(_canonical(record))
         extra: dict[str, Any] = {}
         values = self._values(record, given, extra)
-        head = (self._digest(values),) if self.layout.keyed else self._checked(values)
-        return (*head, *values, self._text(extra) if extra else None, digest.hexdigest(), *end)
+        head = (_digest(self._parts(values, extra, given)),) if self.layout.keyed else self._checked(values)
+        return (*head, *values, _compact(extra).decode() if extra else None, digest.hexdigest(), *end)
 
     def _values(self, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]) -> list[Any]:
+        """Hot path: most values are what their column holds."""
         values: list[Any] = []
-        absent: list[str] = []
-        get, missing = record.get, _MISSING
-        for name, is_given, nullable, rewrites, convert in self._plan:
-            value = get(name, missing)
-            if is_given and name in given:
-                value = given[name]
-            if value is missing:
-                value = given.get(name)
-                if nullable or value is not None:
-                    absent.append(name)
-            elif value is None and not nullable:
-                extra[name] = None
-            if value is None:
-                values.append(None)
-                continue
-            held = convert(value)
-            if held is UNFIT:
-                self.drift[name] = f"a {type(value).__name__} that its column cannot hold"
-                held = None
-                extra[name] = value
-            elif (rewrites or held is None) and held != value:
-                extra[name] = value
-            values.append(held)
+        add, get = values.append, record.get
+        for name, quick, step in self._plan:
+            value = get(name)
+            add(value if type(value) is quick else self._held(step, value, record, given, extra))
         if not record.keys() <= self._known:
             self._keep_unknown(record, extra)
-        if absent:
-            extra[ABSENT] = absent
         return values
 
+    def _held(
+        self, step: _Step, value: Any, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
+    ) -> Any:
+        """What the column holds of that value; what it cannot hold goes into `extra`."""
+        name = step.field
+        if value is None or step.given:
+            value, extra = _asked(step, record, given, extra)
+            if value is None:
+                return None
+        if step.secret:
+            value = self.mask(value)
+        held = step.convert(value)
+        if held is UNFIT:
+            self._note(name, f"a {type(value).__name__} that its column cannot hold")
+            held = None
+            extra[name] = value
+        elif (step.rewrites or held is None) and held != value:
+            extra[name] = value
+        return held
+
     def _keep_unknown(self, record: dict[str, Any], extra: dict[str, Any]) -> None:
+        if ABSENT in record or ESCAPED in record:
+            raise _Reserved("a field has a name of ours")
         for name in record.keys() - self._known:
-            extra[name] = record[name]
+            extra[name] = self.mask(record[name]) if masks.says_secret(name) else masks.by_name(record[name], self.mask)
             if name not in self._expected:
-                self.drift[name] = "unknown to the catalog"
+                self._note(name, "unknown to the catalog")
+
+    def _note(self, name: str, what: str) -> None:
+        if len(self.drift) < _MOST_DRIFT:
+            self.drift[name] = what
 
     def _escaped(self, record: dict[str, Any], given: Mapping[str, Any], digest: Any, end: Row) -> Row:
-        """The row of a record with values that databases refuse: readable ones in the columns, exact ones in $escaped."""
+        """The row of a record that databases refuse: readable values in the columns, the exact ones in $escaped."""
         digest.update(exact.dump(record).encode())
-        originals = {name: value for name, value in record.items() if not exact.is_plain({name: value})}
-        originals |= {name: record[name] for name in (ABSENT, ESCAPED) if name in record}
+        originals = {
+            name: value
+            for name, value in record.items()
+            if name in {ABSENT, ESCAPED} or not exact.is_plain({name: value})
+        }
         clean = {
             name: exact.readable(value) if name in originals else value
             for name, value in record.items()
@@ -195,50 +214,85 @@ class Encoder:
         extra: dict[str, Any] = {}
         values = self._values(clean, given, extra)
         for name in originals:
-            extra.pop(name, None)
-            if name not in self._expected:
-                self.drift[exact.readable(name)] = "unknown to the catalog"
-        extra[ESCAPED] = exact.dump(masks.by_name(self.masked(originals), self.mask))
-        exact_key = [originals.get(self._plan[at].field, values[at]) for at in self._key_at]
-        if not self.layout.keyed and self._plan[self._key_at[0]].field in originals:
-            raise Unkeyed("its id holds characters that no database can index")
-        head = (_digest(exact_key),) if self.layout.keyed else self._checked(values)
-        return (*head, *values, self._text(extra), digest.hexdigest(), *end)
+            if name in self._known:
+                extra.pop(name, None)
+            elif name not in self._expected:
+                self._note(exact.readable(name), "unknown to the catalog")
+        head = self._exact_head(values, originals, extra, given)
+        if kept := self.masked(originals):
+            extra[ESCAPED] = exact.dump(kept)
+        return (*head, *values, _compact(extra).decode() if extra else None, digest.hexdigest(), *end)
+
+    def _exact_head(self, values: list[Any], originals: Mapping[str, Any], *sent: Mapping[str, Any]) -> Row:
+        inexact = {self._plan[at][0] for at in self._key_at} & originals.keys()
+        if not self.layout.keyed:
+            if inexact:
+                raise Unkeyed("its id holds what no database can index")
+            return self._checked(values)
+        readable = [None if name in inexact else value for value, (name, _, _) in zip(values, self._plan, strict=True)]
+        return (_digest(self._parts(readable, originals, *sent)),)
 
     def _again(self, record: Any, given: Mapping[str, Any], digest: Any, end: Row, unfit: Exception) -> Row | Rejected:
         """The fast path failed: the exact path either holds the record or says why not."""
         if type(record) is not dict:
-            return Rejected("the record is not a JSON object", _whole(self.mask(record)))
+            return Rejected("the record is not a JSON object", exact.shown(self.mask(record)))
         if not isinstance(unfit, Unkeyed | exact.TooDeep):
             try:
                 return self._escaped(record, given, digest, end)
-            except (ValueError, TypeError) as why:
+            except (ValueError, OverflowError, TypeError) as why:
                 unfit = why
-        return Rejected(str(unfit), _whole(masks.by_name(self.masked(record), self.mask)))
+        return Rejected(str(unfit), exact.shown(masks.by_name(self.masked(record), self.mask)))
 
     def masked(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The record with the catalog's secret fields masked, and without those that are not selected."""
-        secret = {c.field for c in self.layout.object.columns if c.secret}
+        """The record with its secrets masked: those of the catalog, and unknown fields that their names give away.
+
+        Known fields that are not selected are left out.
+        """
         chosen = {c.field for c in self.layout.columns}
-        return {
-            name: self.mask(value) if name in secret else value
-            for name, value in record.items()
-            if name in chosen or name not in self._known
-        }
+        kept: dict[str, Any] = {}
+        for name, value in record.items():
+            if name in self._secret or (name not in self._known and masks.says_secret(name)):
+                kept[name] = self.mask(value)
+            else:
+                kept[name] = value if name in self._known else masks.by_name(value, self.mask)
+        return {name: value for name, value in kept.items() if name in chosen or name not in self._known}
 
-    def _text(self, extra: dict[str, Any]) -> str:
-        return _compact(masks.by_name(extra, self.mask)).decode()
-
-    def _digest(self, values: list[Any]) -> str:
-        return _digest([values[at] for at in self._key_at])
+    def _parts(self, values: list[Any], *sent: Mapping[str, Any]) -> list[Any]:
+        """The key's values. One that its column cannot hold counts as it was sent, lest two records become one."""
+        parts: list[Any] = []
+        for at in self._key_at:
+            name, part = self._plan[at][0], values[at]
+            if part is None:
+                part = next((each[name] for each in sent if name in each), None)
+            parts.append(part)
+        return parts
 
     def _checked(self, values: list[Any]) -> Row:
         key = values[self._key_at[0]]
         if not key:
-            raise Unkeyed("it has no id")
+            raise Unkeyed("it has no id, or one that is no text")
         if len(key) > MAX_KEY:
             raise Unkeyed(f"its id is longer than {MAX_KEY} characters")
         return ()
+
+
+def _asked(
+    step: _Step, record: Mapping[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The value of a column that the record does not fill, or not alone, and where what it cannot hold goes."""
+    name = step.field
+    if step.given and name in given:
+        if name in record:
+            extra[name] = record[name]
+        return given[name], {}
+    if name in record:
+        if record[name] is None and not step.nullable:
+            extra[name] = None
+        return record[name], extra
+    value = given.get(name)
+    if step.nullable or value is not None:
+        extra.setdefault(ABSENT, []).append(name)
+    return value, {}
 
 
 def _digest(parts: Sequence[Any]) -> str:
@@ -252,26 +306,9 @@ def _digest(parts: Sequence[Any]) -> str:
     return sha256(text).hexdigest()
 
 
-def _whole(record: Any) -> str:
-    """Text of a rejected record for people; exact where it can be."""
-    try:
-        return exact.dump(record)
-    except (ValueError, TypeError, RecursionError):
-        return json.dumps(exact.readable(record), default=repr)[:100_000] if _shallow(record) else "(nested too deep)"
-
-
-def _shallow(value: Any) -> bool:
-    try:
-        exact.is_plain(value)
-    except (exact.TooDeep, RecursionError):
-        return False
-    return True
-
-
 def rebuild(layout: Layout, row: Mapping[str, Any]) -> dict[str, Any]:
     """The API's record from a stored row (by column name, as the database returned it), masked fields as masked."""
-    extra = row.get("_extra") or {}
-    extra = dict(json.loads(extra) if isinstance(extra, str) else extra)
+    extra: dict[str, Any] = exact.load(row["_extra"]) if row.get("_extra") else {}
     absent = extra.pop(ABSENT, ())
     escaped = extra.pop(ESCAPED, None)
     record: dict[str, Any] = {}
