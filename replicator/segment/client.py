@@ -162,7 +162,7 @@ class Client:
             case Again():
                 return verdict
             case Denied():
-                raise self._who_is_denied(ask, verdict)
+                raise self._who_is_denied(verdict)
             case SegmentError():
                 raise verdict
 
@@ -187,22 +187,21 @@ class Client:
             ticket = self._limits.take(ask.operation, ask.rate)
             if isinstance(ticket, Ticket):
                 return ticket
-            self._wait(ticket)
+            # A poll is no wait that anybody would want to read about.
+            self._wait(ticket, silent=ticket.seconds <= POLL)
 
-    def _wait(self, wait: Wait) -> None:
+    def _wait(self, wait: Wait, *, silent: bool = False) -> None:
         if wait.seconds > self._patience.max_wait:
             raise RateLimited(
                 f"{wait.operation}: the next request has to wait for {wait.seconds:.0f} s, longer than the "
                 f"{self._patience.max_wait:.0f} s that are allowed ({wait.why}). Run it again then."
             )
-        # A poll is no wait that anybody would want to read about.
-        if wait.seconds > POLL:
+        if not silent:
             self._count(waits=1, waited=wait.seconds)
             extra = {"operation": wait.operation, "seconds": round(wait.seconds, 3), "why": wait.why}
             log.info("waiting", extra=extra)
             self._on_wait(wait)
         self._sleep(wait.seconds)
-        self._check_stop()
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
@@ -251,13 +250,13 @@ class Client:
             error = UnexpectedResponse(text, status=200, request_id=answer.request_id)
             return Again(error, f"unexpected answer: {fault}", tries=FEW)
 
-    def _who_is_denied(self, ask: Ask, denied: Denied) -> SegmentError:
+    def _who_is_denied(self, denied: Denied) -> SegmentError:
         """One request tells a token that lacks a permission from one that is no longer valid."""
         ticket = self._admitted(_WHO_AM_I)
         reply = self._exchange(_WHO_AM_I, ticket)
         if isinstance(reply, Reply) and reply.status == 429:
             self._limits.unanswered(ticket)
-        if isinstance(reply, Reply) and reply.status == 200 and ask.path != "/":
+        if isinstance(reply, Reply) and reply.status == 200:
             return denied.inaccessible
         if isinstance(reply, Reply) and reply.status == 401:
             self._revoked.set()

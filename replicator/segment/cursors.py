@@ -81,9 +81,9 @@ def marks(listing: Listing, cursor: str) -> set[str]:
     return {f"{name} {at}" for name, at in open_lists(listing, cursor).items()}
 
 
-def repeats(listing: Listing, cursor: str | None, following_cursor: str, seen: Container[str]) -> bool:
+def repeats(listing: Listing, cursor: str, seen: Container[str]) -> bool:
     """Whether the listing goes round in circles (reliability.md: H14)."""
-    return following_cursor == cursor or any(mark in seen for mark in marks(listing, following_cursor))
+    return any(mark in seen for mark in marks(listing, cursor))
 
 
 def total(listing: Listing, data: Mapping[str, Any]) -> int | None:

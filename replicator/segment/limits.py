@@ -51,9 +51,10 @@ class _Bucket:
     believed: bool = True
     #: Counts windows, so that a late answer of an earlier one is told apart.
     window: int = 0
-    sent: int = 0
-    #: What somebody else consumed: another program with the same token.
-    foreign: int = 0
+    #: Tickets given in this window.
+    issued: int = 0
+    #: What the server may have counted in its window, other programs' requests included.
+    used: int = 0
     flying: int = 0
     #: Never earlier than the server's own end of the window; unknown until its first answer.
     ends: float | None = None
@@ -63,12 +64,15 @@ class _Bucket:
         """Begin a new window once the old one is over; what is under way may be counted in the new one."""
         if self.ends is not None and now >= self.ends:
             self.window += 1
-            self.sent, self.foreign, self.ends = self.flying, 0, None
+            self.issued, self.used, self.ends = 0, self.flying, None
 
-    def landed(self, now: float, length: float) -> None:
+    def land(self, window: int, now: float, length: float) -> bool:
+        """One request is over. False if it outlived its window: then nobody knows in which one it was counted."""
+        self.roll(now)
         self.flying -= 1
-        if self.ends is None:
+        if window == self.window and self.ends is None:
             self.ends = now + length
+        return window == self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,9 @@ class Ticket:
 
     bucket: _Bucket
     window: int
+    #: Its number in the window, and how many were under way with it, itself included.
+    number: int
+    flying: int
 
 
 class Limits:
@@ -104,10 +111,13 @@ class Limits:
             held = max(self._held_until, bucket.held_until)
             if held > now:
                 return Wait(held - now, "Segment asked to wait", operation)
-            if bucket.sent + bucket.foreign < bucket.limit:
-                bucket.sent += 1
+            if bucket.used < bucket.limit:
+                bucket.used += 1
+                bucket.issued += 1
                 bucket.flying += 1
-                return Ticket(bucket, bucket.window)
+                return Ticket(bucket, bucket.window, bucket.issued, bucket.flying)
+            if bucket.ends is None and not bucket.flying:
+                bucket.ends = now + self._window
             if bucket.ends is None:
                 return Wait(POLL, "the first answer tells the limit", operation)
             whose = "this operation" if bucket.stated else "the token"
@@ -123,24 +133,44 @@ class Limits:
         with self._lock:
             now = self.clock()
             bucket = ticket.bucket
-            current = ticket.window == bucket.window
-            bucket.flying -= 1
-            if current and bucket.ends is None:
-                bucket.ends = now + self._window
-            if bucket.believed:
-                _learn(bucket, usage, now, current=current)
+            if bucket.land(ticket.window, now, self._window) and bucket.believed:
+                self._learn(bucket, ticket, usage, now)
+
+    def _learn(self, bucket: _Bucket, ticket: Ticket, usage: Usage, now: float) -> None:
+        if usage.consumed is not None and usage.remaining is not None:
+            limit = usage.consumed + usage.remaining
+            if bucket.stated is not None and limit > bucket.stated and usage.consumed > bucket.issued:
+                _distrust(bucket)
+                return
+            bucket.limit = max(1, limit)
+        if usage.consumed is not None:
+            self._count(bucket, ticket, usage.consumed, now)
+        if usage.ends_in is not None and -_ROUNDING <= usage.ends_in <= _LONGEST_WINDOW:
+            _date(bucket, usage.ends_in, now)
+
+    def _count(self, bucket: _Bucket, ticket: Ticket, consumed: int, now: float) -> None:
+        """Answers come in any order, so each gives bounds only: what it counted, and what it cannot have counted."""
+        most = consumed + (bucket.issued - ticket.number) + (ticket.flying - 1)
+        answered_before = ticket.number - ticket.flying
+        if consumed <= answered_before:
+            # It was counted in a newer window than ours, which ends a little late.
+            bucket.window += 1
+            bucket.issued = 0
+        if consumed <= max(1, answered_before):
+            bucket.ends = now + self._window
+        bucket.used = max(consumed, min(bucket.used, most))
 
     def unanswered(self, ticket: Ticket) -> None:
         """Nobody knows whether the server counted the request: take it as counted."""
         with self._lock:
-            ticket.bucket.landed(self.clock(), self._window)
+            ticket.bucket.land(ticket.window, self.clock(), self._window)
 
     def refused(self, ticket: Ticket, seconds: float, *, whole_token: bool) -> None:
         """429: hold back for that long, and then begin a new window."""
         with self._lock:
             now = self.clock()
             bucket = ticket.bucket
-            bucket.landed(now, self._window)
+            bucket.land(ticket.window, now, self._window)
             if bucket.stated is not None and bucket.limit > bucket.stated:
                 _distrust(bucket)
             bucket.held_until = max(bucket.held_until, now + seconds)
@@ -153,27 +183,6 @@ def _distrust(bucket: _Bucket) -> None:
     """The headers spoke of some other bucket than this one: go by the limit that the contract states."""
     bucket.believed = False
     bucket.limit = bucket.stated or bucket.limit
-
-
-def _learn(bucket: _Bucket, usage: Usage, now: float, *, current: bool) -> None:
-    if usage.consumed is not None and usage.remaining is not None:
-        limit = usage.consumed + usage.remaining
-        counts_more = current and usage.consumed > bucket.sent
-        if bucket.stated is not None and limit > bucket.stated and counts_more:
-            _distrust(bucket)
-            return
-        bucket.limit = max(1, limit)
-    if current and usage.consumed is not None:
-        _count(bucket, usage.consumed)
-    if current and usage.ends_in is not None and -_ROUNDING <= usage.ends_in <= _LONGEST_WINDOW:
-        _date(bucket, usage.ends_in, now)
-
-
-def _count(bucket: _Bucket, consumed: int) -> None:
-    if bucket.flying == 0:
-        bucket.sent, bucket.foreign = consumed, 0
-    else:
-        bucket.foreign = max(bucket.foreign, consumed - bucket.sent)
 
 
 def _date(bucket: _Bucket, ends_in: float, now: float) -> None:

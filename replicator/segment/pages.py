@@ -55,7 +55,7 @@ def pages(
             seen.update(cursors.marks(listing, cursor))
         ask = Ask(listing.operation, path, query | cursors.query(listing, cursor), stability, listing.rate)
         page = client.fetch(ask, _reader(listing, cursor))
-        if page.next is not None and cursors.repeats(listing, cursor, page.next, seen):
+        if page.next is not None and cursors.repeats(listing, page.next, seen):
             raise UnexpectedResponse(
                 f"{ask.where}: the cursor of the next page was given before, so the listing would never end. "
                 "Run it again later; if it stays so, report this."

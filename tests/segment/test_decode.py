@@ -208,6 +208,7 @@ def test_a_body_cut_anywhere_is_unreadable_and_never_a_shorter_page(data: st.Dat
         b'{"data":{items:[{"a":NaN}]}}',
         b'{"data":{"items" [{"a":NaN}]}}',
         b'{"data":{"items":[NaN]}',
+        b'{"data":{"items":[{"a":[NaN}]]}}',
         b'{"data":{"items":["NaN]}}',
         b"]",
         b'{"data"',

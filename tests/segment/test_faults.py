@@ -30,7 +30,8 @@ from replicator.segment.pages import Page, pages
 from tests.segment.conftest import SOURCES, Clock, Connect
 from tests.segment.scripted import RESET, Script, Seen, Step, answer, in_turn, serving
 
-GOOD = answer({"data": {"sources": [{"id": "a"}], "pagination": {"current": "MA=="}}})
+BODY = b'{"data":{"sources":[{"id":"a"}],"pagination":{"current":"MA=="}}}'
+GOOD = answer(BODY)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -72,9 +73,9 @@ def one_sentence(error: ReplicatorError) -> None:
         [HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", None],
         [HEAD + b"Content-Length: 0\r\n\r\n"],
         [b"SSH-2.0-OpenSSH_9.6\r\n\r\n", None],
-        [HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(GOOD)[:-4], None],
+        [HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:-4], None],
         [HEAD + b"Content-Encoding: gzip\r\n\r\n" + b"no gzip at all", None],
-        [HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"), 0.05, b"more", None],
+        [HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY), 0.05, b"more", None],
         [answer({"errors": []}, 500)],
         [answer(b"<html>", 502, Content_Type="text/html")],
         [answer(b"", 503)],
@@ -217,6 +218,12 @@ def test_a_slow_drip_ends_at_the_deadline(connect: Connect, drip: list[Step]) ->
     assert type(error) is Unreachable
     assert "no complete answer within 0.4 s" in str(error)
     assert 0.7 < time.monotonic() - began < 3
+
+
+def test_silence_after_a_late_byte_ends_at_the_same_deadline(connect: Connect) -> None:
+    began = time.monotonic()
+    failure(connect, in_turn([HEAD + b"Content-Length: 9\r\n\r\n", 0.9, b" ", 5.0]), deadline=1.0, tries=1)
+    assert 0.9 < time.monotonic() - began < 1.6
 
 
 def test_nobody_listening_is_unreachable(connect: Connect) -> None:

@@ -32,6 +32,12 @@ def slowed(sandbox: Sandbox, clock: Clock, seconds: float) -> Any:
     return answer
 
 
+def taken(limits: Limits, operation: str = "a") -> Ticket:
+    ticket = limits.take(operation, None)
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
 def ask(client: Client, count: int, *, rate: int | None = None) -> None:
     for _ in range(count):
         client.get("listRoles", "/roles", {}, stability="stable", rate=rate)
@@ -101,8 +107,9 @@ def test_threads_share_the_allowance_without_a_refusal(clock: Clock, connect: Co
             return sandbox(request)
 
     def sleep(seconds: float) -> None:
+        wake = clock.monotonic() + seconds
         threading.Event().wait(0.002)
-        clock.sleep_until(clock.monotonic() + seconds)
+        clock.sleep_until(wake)
 
     client = connect(answer, sleep=sleep)
     with ThreadPoolExecutor(8) as pool:
@@ -155,27 +162,88 @@ def test_without_headers_what_is_assumed_holds(clock: Clock, connect: Connect) -
 
 def test_requests_under_way_are_counted_into_the_next_window(clock: Clock) -> None:
     limits = Limits(assumed=3, clock=clock.monotonic)
-    first, second = limits.take("a", None), limits.take("a", None)
-    assert isinstance(first, Ticket)
-    assert isinstance(second, Ticket)
+    first, _ = taken(limits), taken(limits)
     limits.answered(first, Usage())
     clock.sleep(60)
-    assert isinstance(limits.take("a", None), Ticket)
-    assert isinstance(limits.take("a", None), Ticket)
+    taken(limits)
+    taken(limits)
     assert isinstance(limits.take("a", None), Wait)
 
 
 def test_a_late_answer_of_the_last_window_does_not_fill_the_new_one(clock: Clock) -> None:
     limits = Limits(assumed=3, clock=clock.monotonic)
-    early, late = limits.take("a", None), limits.take("a", None)
-    assert isinstance(early, Ticket)
-    assert isinstance(late, Ticket)
+    early, late = taken(limits), taken(limits)
     limits.answered(early, Usage(2, 1, None))
     clock.sleep(60)
-    fresh = limits.take("a", None)
+    taken(limits)
     limits.answered(late, Usage(3, 0, 0.0))
-    assert isinstance(fresh, Ticket)
-    assert isinstance(limits.take("a", None), Ticket)
+    taken(limits)
+
+
+def test_an_answer_that_outlives_its_window_counts_in_the_next_one(clock: Clock) -> None:
+    limits = Limits(assumed=2, clock=clock.monotonic)
+    early, late = taken(limits), taken(limits)
+    limits.answered(early, Usage(1, 1, 60.0))
+    clock.sleep(60)
+    # The server counted it as the first of a new window, before anybody asked us for another ticket.
+    limits.answered(late, Usage(1, 1, 60.0))
+    taken(limits)
+    assert isinstance(limits.take("a", None), Wait)
+
+
+def test_an_answer_that_outlives_its_window_does_not_begin_the_next_one(clock: Clock) -> None:
+    limits = Limits(assumed=3, clock=clock.monotonic)
+    early, late = taken(limits), taken(limits)
+    limits.answered(early, Usage())
+    clock.sleep(60)
+    limits.answered(late, Usage())
+    clock.sleep(30)
+    limits.answered(taken(limits), Usage())
+    taken(limits)
+    clock.sleep(31)
+    assert isinstance(limits.take("a", None), Wait)
+
+
+def test_a_window_full_of_requests_from_the_last_one_ends_all_the_same(clock: Clock) -> None:
+    limits = Limits(assumed=2, clock=clock.monotonic)
+    early, late = taken(limits), taken(limits)
+    limits.answered(early, Usage(1, 0, None))
+    clock.sleep(60)
+    limits.answered(late, Usage())
+    waiting = limits.take("a", None)
+    assert isinstance(waiting, Wait)
+    assert waiting.seconds == 60
+
+
+def test_a_window_that_began_anew_before_ours_ended_is_noticed(clock: Clock) -> None:
+    limits = Limits(clock=clock.monotonic)
+    for consumed in (1, 2, 3):
+        limits.answered(taken(limits), Usage(consumed, 5 - consumed, None))
+    clock.sleep(59)
+    old, new = taken(limits), taken(limits)
+    limits.answered(new, Usage(1, 4, None))
+    limits.answered(old, Usage(4, 1, None))
+    clock.sleep(59)
+    for _ in range(3):
+        taken(limits)
+    assert isinstance(limits.take("a", None), Wait)
+
+
+def test_answers_that_overtake_each_other_lose_no_request(clock: Clock) -> None:
+    limits = Limits(assumed=3, clock=clock.monotonic)
+    first, second = taken(limits), taken(limits)
+    limits.answered(second, Usage(2, 1, None))
+    limits.answered(first, Usage(1, 2, None))
+    taken(limits)
+    assert isinstance(limits.take("a", None), Wait)
+
+
+def test_what_others_consume_is_counted_while_requests_are_under_way(clock: Clock) -> None:
+    limits = Limits(clock=clock.monotonic)
+    first, _ = taken(limits), taken(limits)
+    limits.answered(first, Usage(9, 1, 60.0))
+    taken(limits)
+    assert isinstance(limits.take("a", None), Wait)
 
 
 def test_while_no_answer_has_come_the_rest_asks_again_soon(clock: Clock) -> None:
@@ -250,6 +318,23 @@ def test_a_refusal_holds_back_the_whole_token_or_the_operation_alone(
     assert isinstance(limits.take("b", 60), Wait) is held
     clock.sleep(9)
     assert isinstance(limits.take("a", rate), Ticket)
+
+
+@pytest.mark.parametrize(
+    ("rate", "headers", "held"), [(None, {}, True), (5, {"Retry-After": "9"}, True), (5, {}, False)]
+)
+def test_the_client_tells_the_limits_whom_a_refusal_concerns(
+    clock: Clock, connect: Connect, rate: int | None, headers: dict[str, str], held: bool
+) -> None:
+    limits = Limits(clock=clock.monotonic)
+    others: list[bool] = []
+    client = connect(
+        refusing(clock, 1, headers, b'{"msBeforeNext":5000}'),
+        limits=limits,
+        on_wait=lambda _: others.append(isinstance(limits.take("other", 60), Wait)),
+    )
+    ask(client, 1, rate=rate)
+    assert others[0] is held
 
 
 def test_refusals_without_end_end_the_object(clock: Clock, connect: Connect) -> None:

@@ -51,6 +51,7 @@ def test_another_server_may_be_named(given: str, used: str) -> None:
         "https://exa mple.com",
         "https://example.com\r\nX-Evil: 1",
         "https://example.com\\@evil.example",
+        "https://example.com\\evil",
         "https://[::1",
         "",
     ],
