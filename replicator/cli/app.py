@@ -1,0 +1,62 @@
+"""The verbs, and what `replicator` itself answers to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from replicator import __version__
+
+from . import objects, replicate, runs, sandbox, schema, status
+
+#: `\b` keeps the lines as they are.
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    the run failed, or was stopped by Ctrl-C (once) or SIGTERM
+  2    the command line or the configuration is wrong
+  3    partial: some objects failed or were not accessible, the others are right
+  4    a person has to decide, as before many rows are marked deleted
+  5    there is something to do (schema plan --exit-code)
+  130  stopped at once by a second Ctrl-C
+
+\b
+The token is read from SEGMENT_TOKEN, or from the file that SEGMENT_TOKEN_FILE names.
+Every setting may stand in a TOML file (--config) or in the environment, as in
+REPLICATOR_TARGET. REPLICATOR_DEBUG=1 shows tracebacks.
+"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 110},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"replicator {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXIT_CODES)
+def replicator(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=lambda on: _version(wanted=on), is_eager=True),
+    ] = False,
+) -> None:
+    """Keep a relational database in step with a Twilio Segment workspace."""
+
+
+# A word such as -Users leaves an object out, so what looks like an unknown option may be a word (see options.words).
+WORDS = {"ignore_unknown_options": True}
+
+app.command(context_settings=WORDS)(replicate.replicate)
+app.command()(objects.objects)
+app.command()(status.status)
+app.command()(runs.runs)
+app.command()(sandbox.sandbox)
+app.add_typer(schema.app, name="schema")

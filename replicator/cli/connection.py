@@ -1,0 +1,157 @@
+"""From settings to the two ends: the client (or the fake workspace in its place) and the database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import ConfigError
+from replicator.settings import SandboxSettings, Settings
+
+if TYPE_CHECKING:
+    from replicator.run import Options
+    from replicator.sandbox import Sandbox
+    from replicator.segment.client import Client, Wait
+    from replicator.target.database import Target
+
+#: In process nothing listens there; the client wants an address to name.
+_IN_PROCESS = "http://127.0.0.1"
+
+
+def open_client(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    stop: threading.Event | None = None,
+    on_wait: Callable[[Wait], None] = lambda _: None,
+) -> Client:
+    """The client of the workspace that the settings name."""
+    from replicator.segment.client import Client
+    from replicator.segment.regions import base_url
+    from replicator.segment.token import Token, read_token
+
+    shared: dict[str, Any] = {
+        "deadline": settings.deadline,
+        "tries": settings.tries,
+        "on_wait": on_wait,
+        "stop": stop,
+        "connections": settings.concurrency * 2,
+    }
+    if settings.region == "sandbox" and settings.base_url is None:
+        fake = make_sandbox(settings.sandbox)
+        return Client(base_url=_IN_PROCESS, token=Token("sandbox"), transport=fake, **shared)
+    address = base_url(settings.region, settings.base_url)
+    token = read_token(environ, file=settings.token_file)
+    return Client(base_url=address, token=token, ca_file=settings.ca_file, **shared)
+
+
+def make_sandbox(settings: SandboxSettings, **more: Any) -> Sandbox:
+    """The fake workspace; ConfigError for a count of what there is not."""
+    from replicator.sandbox import Sandbox
+
+    try:
+        return Sandbox(size=settings.size, seed=settings.seed, counts=settings.counts, **more)
+    except ValueError as error:
+        raise ConfigError(f"The sandbox cannot be made so: {error}.") from None
+
+
+def elsewhere(settings: Settings) -> Settings | None:
+    """The same settings for the other region, where there is one."""
+    if settings.base_url is not None or settings.region == "sandbox":
+        return None
+    return replace(settings, region="eu" if settings.region == "us" else "us")
+
+
+def open_database(settings: Settings) -> Target:
+    """The database; it is made, if it is a file that is not there."""
+    from replicator.target.database import Place, open_target
+
+    return open_target(settings.target, Place(settings.schema, settings.prefix), connections=settings.concurrency + 8)
+
+
+def open_existing(settings: Settings) -> Target | None:
+    """The database, None where it is a file that is not there yet: looking makes none."""
+    path = sqlite_file(settings.target)
+    return None if path and not path.exists() and path.parent.is_dir() else open_database(settings)
+
+
+def open_books(settings: Settings) -> Target:
+    """The database with our bookkeeping in it; ConfigError where nothing was replicated into it yet."""
+    from replicator.target import migrate
+
+    target = open_existing(settings)
+    if target is None:
+        raise ConfigError(
+            f"There is no file {sqlite_file(settings.target)}: name another --target, or run `replicator replicate`."
+        )
+    with target.reading() as reading:
+        found = migrate.revision(reading, target.dialect)
+    if found is None:
+        target.close()
+        raise ConfigError(
+            f"Nothing was replicated into {target.where} yet: name another --target, or run `replicator replicate`."
+        )
+    migrate.migrate(target, allowed=False)
+    return target
+
+
+def open_nowhere(settings: Settings) -> Target:
+    """An empty database in memory in place of a SQLite file that is not there yet, for its DDL."""
+    from sqlalchemy import create_engine
+
+    from replicator.target.database import Place, Target
+    from replicator.target.dialects import DIALECTS
+
+    dialect = DIALECTS["sqlite"]()
+    where = f"SQLite file {sqlite_file(settings.target)}, which is not there yet,"
+    return Target(create_engine("sqlite://"), dialect, where, "", Place(settings.schema, settings.prefix))
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database and for what is no URL."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    if parsed.drivername.split("+")[0] != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Options:
+    """The settings in the words of replicator.run; the objects are those of `words`, else of the settings."""
+    from replicator.catalog import find, select
+    from replicator.run import Options
+
+    for name in settings.plain_secrets:
+        thing, _, column = name.partition(".")
+        known = {each.name: each for each in find(thing).columns}
+        if column not in known or not known[column].secret:
+            secret = ", ".join(each.name for each in known.values() if each.secret) or "none"
+            raise ConfigError(
+                f"plain_secrets: {find(thing).name} has no secret column {column}; its secret columns: {secret}."
+            )
+    return Options(
+        objects=select(words or settings.objects),
+        periods=settings.period,
+        extended=settings.extended,
+        policy=settings.schema_policy,
+        migrate=settings.migrate,
+        concurrency=settings.concurrency,
+        plain=frozenset(_canonical(name) for name in settings.plain_secrets),
+        mask_key=settings.mask_key,
+        **more,
+    )
+
+
+def _canonical(name: str) -> str:
+    from replicator.catalog import find
+
+    thing, _, column = name.partition(".")
+    return f"{find(thing).name}.{column}"

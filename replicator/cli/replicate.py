@@ -1,0 +1,137 @@
+"""`replicator replicate`: the workspace into the database, once."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replicator.errors import UsageError
+
+from . import connection, options
+
+if TYPE_CHECKING:
+    from replicator.run import Options, RunResult
+    from replicator.settings import Settings
+
+
+def replicate(
+    context: typer.Context,
+    *,
+    objects: options.Words = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything anew, forgetting where earlier runs stopped.")
+    ] = False,
+    period: options.Period = None,
+    target: options.Target = None,
+    region: options.Region = None,
+    base_url: options.BaseUrl = None,
+    config: options.Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost and change; write nothing.")
+    ] = False,
+    json: options.Json = False,
+    allow_deletes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OBJECT", help="Let this object lose more rows than the guard allows.", show_default=False
+        ),
+    ] = None,
+    extended: options.Extended = None,
+    concurrency: Annotated[
+        int | None, typer.Option(metavar="N", help="Requests at once. [default: 8]", show_default=False)
+    ] = None,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Copy the workspace into the database."""
+    words = options.words(objects, "replicate")
+    settings = options.settings(
+        context,
+        config,
+        period=period,
+        target=target,
+        region=region,
+        base_url=base_url,
+        extended=extended,
+        concurrency=concurrency,
+        schema=schema,
+        prefix=prefix,
+    )
+    chosen = connection.run_options(settings, words, full=full, allow_deletes=_allowed(allow_deletes or ()))
+    _refuse(chosen)
+    if dry_run:
+        return _dry_run(context, settings, chosen, as_json=json)
+    return _replicate(context, settings, chosen, as_json=json)
+
+
+def _allowed(names: Sequence[str]) -> frozenset[str]:
+    from replicator.catalog import find
+
+    return frozenset(find(word).name for name in names for word in name.replace(",", " ").split())
+
+
+def _refuse(chosen: Options) -> None:
+    """What can be told without a request: a month that is not here yet, usage without months, nothing at all."""
+    from replicator.run import refuse_without_period
+
+    refuse_without_period(chosen)
+    if not chosen.objects:
+        raise UsageError("The words leave no object to replicate: name one, or a group such as core.")
+    today = datetime.now(UTC).date().isoformat()
+    if late := [period for period in chosen.periods if period > today]:
+        raise UsageError(
+            f"The month {late[0][:7]} has not begun yet: give a --period that ends at {today[:7]} or before."
+        )
+
+
+def _replicate(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+    from replicator import run
+
+    from . import logs, progress, signals, summary
+
+    stop = threading.Event()
+    shown = progress.make(sys.stderr, as_json=as_json)
+    logs.begin(context.obj, as_json=as_json, quiet=shown.on_terminal)
+    with (
+        signals.stopping(stop),
+        connection.open_client(settings, context.obj, stop=stop, on_wait=shown.waiting) as client,
+    ):
+        target = connection.open_database(settings)
+        try:
+            with shown:
+                result = run.replicate(target, client, chosen, shown, stop)
+        finally:
+            target.close()
+    typer.echo(_document(result, target.where) if as_json else summary.text(result, target.where))
+    if result.error:
+        typer.echo(f"error: {result.error}", err=True)
+    return result.exit_code
+
+
+def _document(result: RunResult, where: str) -> str:
+    return jsonlib.dumps({**asdict(result), "target": where}, ensure_ascii=False)
+
+
+def _dry_run(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+    from replicator.bill import bill
+
+    from . import logs, summary
+
+    logs.begin(context.obj, as_json=as_json, quiet=True)
+    target = connection.open_existing(settings)
+    try:
+        with connection.open_client(settings, context.obj) as client:
+            made = bill(target, client, chosen)
+    finally:
+        if target:
+            target.close()
+    document: dict[str, Any] = {"dry_run": True, **asdict(made)}
+    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if as_json else summary.bill(made))
+    return 0

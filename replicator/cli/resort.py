@@ -1,0 +1,99 @@
+"""The last resort: whatever a command raises becomes one line on stderr and the documented exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from replicator.errors import ReplicatorError
+
+DEBUG = "REPLICATOR_DEBUG"
+NOW = 128 + signal.SIGINT
+
+
+def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Performs the command; never raises, and flushes what was printed."""
+    try:
+        code = _perform(words, environ)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    try:
+        from .app import app
+
+        result = app(list(words), prog_name="replicator", obj=environ, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return NOW
+    except Exception as error:  # noqa: BLE001 - the last resort
+        sentence, code = _told(error)
+        _complain(f"error: {scrubbed(sentence, environ)}")
+        if environ.get(DEBUG):
+            _complain(scrubbed(_traceback(error), environ))
+        if "--json" in words:
+            sys.stdout.write(
+                json.dumps({"status": "failed", "error": scrubbed(sentence, environ), "exit_code": code}) + "\n"
+            )
+        return code
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    if isinstance(error, ReplicatorError):
+        return str(error), error.exit_code
+    # The command line's own errors: their class has moved from one module to another before.
+    told = getattr(error, "format_message", None)
+    if callable(told):
+        context = getattr(error, "ctx", None)
+        advice = f" See {context.command_path} --help." if context else ""
+        return f"{str(told()).rstrip('.')}.{advice}", 2
+    if type(error).__name__ == "Abort":
+        return "Stopped.", NOW
+    sentence = (
+        f"This is a mistake in the program ({type(error).__name__})."
+        f" Please report it to the project, with the traceback that {DEBUG}=1 shows."
+    )
+    return sentence, 1
+
+
+def _traceback(error: Exception) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
+def scrubbed(text: str, environ: Mapping[str, str]) -> str:
+    """The text without the token, the mask key and the passwords that the environment holds."""
+    from urllib.parse import unquote, urlsplit
+
+    from replicator.segment.token import FILE_VARIABLE, VARIABLE, Token
+
+    secrets = [environ.get(VARIABLE, ""), environ.get("REPLICATOR_MASK_KEY", "")]
+    for name in filter(None, (environ.get(FILE_VARIABLE),)):
+        with suppress(OSError, ValueError):
+            secrets.append(Path(name).read_text()[:10_000].strip())
+    with suppress(ValueError):
+        password = urlsplit(environ.get("REPLICATOR_TARGET", "")).password or ""
+        secrets += [password, unquote(password)]
+    for secret in secrets:
+        # Shorter ones are words of ordinary sentences; "sandbox" is the token of the fake workspace.
+        if len(secret) > 7:
+            text = Token(secret).scrub(text)
+    return text

@@ -1,0 +1,107 @@
+"""`replicator runs`: what earlier runs did."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replicator.errors import UsageError
+
+from . import connection, options
+from .text import table
+
+if TYPE_CHECKING:
+    from replicator.target.database import Target
+
+_COUNTS = ("inserted", "updated", "unchanged", "deleted", "quarantined", "requests")
+
+
+def runs(
+    context: typer.Context,
+    *,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="One run, object by object; its first characters do.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", help="How many runs, newest first.", min=1)] = 20,
+    target: options.Target = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Show the ledger: every run, or what one run did to each object."""
+    settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
+    opened = connection.open_books(settings)
+    try:
+        found = one(opened, run) if run else {"runs": every(opened, limit)}
+    finally:
+        opened.close()
+    if json:
+        typer.echo(jsonlib.dumps(found, default=str))
+    else:
+        typer.echo(_one(found) if run else _every(found["runs"]))
+    return 0
+
+
+def every(target: Target, limit: int) -> list[dict[str, Any]]:
+    """The newest runs."""
+    from sqlalchemy import select
+
+    from replicator.target.bookkeeping import bookkeeping
+
+    table_ = bookkeeping(target.dialect).runs
+    query = select(table_).where(table_.c.scope == target.place.scope).order_by(table_.c.started_at.desc()).limit(limit)
+    with target.reading() as reading:
+        return [dict(row) for row in reading.execute(query).mappings()]
+
+
+def one(target: Target, run: str) -> dict[str, Any]:
+    """The run whose id begins so, with its objects."""
+    from sqlalchemy import select
+
+    from replicator.target.bookkeeping import bookkeeping
+
+    books = bookkeeping(target.dialect)
+    mine = select(books.runs).where(books.runs.c.scope == target.place.scope)
+    with target.reading() as reading:
+        begins = books.runs.c.id.startswith(run, autoescape=True)
+        found = reading.execute(mine.where(begins).limit(2)).mappings().all()
+        if len(found) != 1:
+            what = "Several runs begin with" if found else "There is no run"
+            raise UsageError(f"{what} {run!r}: `replicator runs` lists them.")
+        objects = select(books.run_objects).where(books.run_objects.c.run_id == found[0]["id"])
+        rows = reading.execute(objects.order_by(books.run_objects.c.object)).mappings().all()
+    return {**found[0], "objects": [dict(row) for row in rows]}
+
+
+def _every(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return "There was no run yet: `replicator replicate` begins one."
+    head = ("run", "started (UTC)", "seconds", "mode", "status", *_COUNTS)
+    rows = (
+        (run["id"], run["started_at"], _seconds(run), run["mode"], run["status"], *(run[name] for name in _COUNTS))
+        for run in found
+    )
+    told = [f"{run['id']}: {run['error']}" for run in found if run["error"]]
+    return "\n\n".join(filter(None, (table(head, rows, numbers=("seconds", *_COUNTS)), "\n".join(told))))
+
+
+def _seconds(run: dict[str, Any]) -> float | None:
+    return (run["finished_at"] - run["started_at"]).total_seconds() if run["finished_at"] else None
+
+
+def _one(run: dict[str, Any]) -> str:
+    head = ("object", "status", "records", *_COUNTS, "seconds", "complete")
+    objects = run["objects"]
+    rows = ([each[name] for name in head] for each in objects)
+    who = " ".join(run["holder"].split(" ")[:3])
+    facts = [
+        f"Run {run['id']}: {run['status']}, {run['mode']}, by {who}, version {run['version']}",
+        f"from {run['started_at']:%Y-%m-%d %H:%M:%S} to {run['finished_at'] or 'now'} UTC"
+        + (f": {run['error']}" if run["error"] else ""),
+    ]
+    told = [f"{each['object']}: {why}" for each in objects for why in (each["error"], each["unseen"]) if why]
+    return "\n\n".join(filter(None, ("\n".join(facts), table(head, rows, numbers=head[2:-1]), "\n".join(told))))

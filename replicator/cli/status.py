@@ -1,0 +1,89 @@
+"""`replicator status`: what the database holds, and how fresh it is."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from . import connection, options
+from .text import plural, table
+
+if TYPE_CHECKING:
+    from replicator.target.database import Target
+
+
+def status(
+    context: typer.Context,
+    *,
+    target: options.Target = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Show each object's last complete listing, rows and state, and whether a run is going on."""
+    settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
+    opened = connection.open_books(settings)
+    try:
+        found = state(opened)
+        where = opened.where
+    finally:
+        opened.close()
+    typer.echo(jsonlib.dumps({"target": where, **found}, default=str) if json else _text(found, where))
+    return 0
+
+
+def state(target: Target) -> dict[str, Any]:
+    """The objects' states, the runs that are going on, and what lies in quarantine."""
+    from sqlalchemy import select
+
+    from replicator.target import lease
+    from replicator.target.bookkeeping import bookkeeping
+    from replicator.target.quarantine import Quarantine
+    from replicator.target.state import State
+
+    books = bookkeeping(target.dialect)
+    scope = target.place.scope
+    with target.reading() as reading:
+        quarantined = Quarantine(books, target.dialect, scope, "").counts(reading)
+        states = State(books, scope).every(reading)
+        going = select(books.runs.c.id, books.runs.c.started_at, books.runs.c.holder, books.runs.c.heartbeat_at)
+        runs = reading.execute(going.where(books.runs.c.scope == scope, books.runs.c.status == "running")).all()
+        now = target.dialect.now(reading)
+    names = ("status", "records", "listed_at", "listing_began_at", "bookmark", "run_id", "message")
+    objects = [
+        {
+            "object": name,
+            **{each: getattr(states[name], each) for each in names},
+            "quarantined": quarantined.get(name, 0),
+        }
+        for name in sorted(states)
+    ]
+    alive = [
+        {"run": run.id, "started_at": run.started_at, "holder": " ".join(run.holder.split(" ")[:3])}
+        for run in runs
+        if now - run.heartbeat_at < lease.PATIENCE
+    ]
+    return {"objects": objects, "running": alive}
+
+
+def _text(found: dict[str, Any], where: str) -> str:
+    if not found["objects"]:
+        parts = [f"Nothing was replicated into {where} yet: run `replicator replicate`."]
+    else:
+        head = ("object", "status", "rows", "last complete listing (UTC)", "quarantined")
+        rows = (
+            (each["object"], each["status"], each["records"], each["listed_at"], each["quarantined"])
+            for each in found["objects"]
+        )
+        parts = [table(head, rows, numbers=("rows", "quarantined"))]
+    parts.append("\n".join(f"{each['object']}: {each['message']}" for each in found["objects"] if each["message"]))
+    going = [
+        f"Run {run['run']} ({run['holder']}) is going on since {run['started_at']:%Y-%m-%d %H:%M:%S} UTC."
+        for run in found["running"]
+    ]
+    parts.append("\n".join(going) or "No run is going on.")
+    parts.append(f"{plural(len(found['objects']), 'object')} in {where}.")
+    return "\n\n".join(filter(None, parts))
