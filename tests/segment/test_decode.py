@@ -23,6 +23,8 @@ RECORDS = st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), max_s
 #: A record that makes the decoder refuse the page, so that the others go the slow way.
 POISON = '{"id":"\\ud800"}'
 
+DEEPEST = exact.MAX_DEPTH
+
 
 def page(*records: str, beside: str = "") -> bytes:
     return ('{"data":{"items":[' + ",".join(records) + "]" + beside + "}}").encode("utf-8", "surrogatepass")
@@ -127,7 +129,7 @@ def test_every_decimal_survives(value: Decimal) -> None:
         ('{"v" 1}', "it is no JSON"),
         ('{"v":"\x01"}', "it is no JSON"),
         ('{"v":1e99999999999999999999}', "absurd exponent"),
-        ('{"v":' + "[" * 200 + "]" * 200 + "}", "201 levels deep"),
+        ('{"v":' + "[" * DEEPEST + "]" * DEEPEST + "}", f"{DEEPEST + 1} levels deep"),
         ("[" * 100_000 + "]" * 100_000, "100000 levels deep"),
         ('{"a":' * 500 + "1" + "}" * 500, "500 levels deep"),
     ],
@@ -153,8 +155,8 @@ def test_lone_surrogates_are_kept_for_the_caller_to_escape() -> None:
     assert items(page('{"id":"a\\ud800b"}', '{"id":"b"}')) == [{"id": "a\ud800b"}, {"id": "b"}]
 
 
-def test_a_depth_of_200_is_not_too_deep_and_brackets_in_strings_do_not_count() -> None:
-    deep = '{"v":' + "[" * 199 + "]" * 199 + "}"
+def test_the_greatest_depth_is_not_too_deep_and_brackets_in_strings_do_not_count() -> None:
+    deep = '{"v":' + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1) + "}"
     assert not any(isinstance(item, Broken) for item in items(page(deep)))
     code = json.dumps({"code": "{[" * 5000})
     assert items(page(code)) == [json.loads(code)]

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from replicator.catalog.model import Detail, Listing, Paging, Shape
-from replicator.errors import NotFound, UnexpectedResponse
+from replicator.catalog.model import Listing, Paging, Shape
+from replicator.errors import UnexpectedResponse
 from replicator.sandbox import Response, Sandbox
 from replicator.sandbox.server import running
 from replicator.segment.client import Client
-from replicator.segment.decode import Broken
-from replicator.segment.pages import Page, pages, record
+from replicator.segment.pages import Page, pages
 from tests.segment.conftest import SOURCES, Connect
 from tests.segment.scripted import answer, in_turn, serving
 
@@ -23,7 +22,6 @@ CONSUMERS = Listing(
     paging=Paging.EACH,
     page_size=2,
 )
-SOURCE = Detail(operation="getSource", path="/sources/{sourceId}", item="source", params={"sourceId": "id"})
 
 
 class Answers:
@@ -150,14 +148,6 @@ def test_an_encoded_path_arrives_over_the_network_as_it_was_written(connect: Con
         assert server.seen[0].target == "/events/a%2Fb%20%252F..%2F%C3%A9"
 
 
-@pytest.mark.parametrize("value", ["", ".", ".."])
-def test_an_id_that_would_change_the_path_is_never_sent(connect: Connect, value: str) -> None:
-    answers = Answers({"source": {}})
-    with pytest.raises(UnexpectedResponse, match="no path can hold"):
-        record(connect(answers), SOURCE, {"sourceId": value}, stability="stable")
-    assert answers.targets == []
-
-
 @pytest.mark.parametrize(("stability", "media"), [("stable", "v1"), ("beta", "v1beta"), ("alpha", "v1alpha")])
 def test_the_media_type_is_pinned_and_we_say_who_we_are(connect: Connect, stability: Any, media: str) -> None:
     answers = Answers({"things": []})
@@ -219,104 +209,3 @@ def test_the_sandboxs_consumers_agree_with_one_large_page(connect: Connect) -> N
         assert len(set(small)) == len(small)
         found += len(small)
     assert found > 0
-
-
-@pytest.mark.parametrize(
-    ("shape", "data", "expected"),
-    [
-        (Shape.LIST, {"things": [{"id": 1}, {}]}, [{"id": 1}, {}]),
-        (Shape.LIST, {"things": [None, 1]}, [Broken(b"null", "it is no object"), Broken(b"1", "it is no object")]),
-        (Shape.STRINGS, {"things": ["a@b.c", ""]}, [{"name": "a@b.c"}, {"name": ""}]),
-        (Shape.STRINGS, {"things": [{"x": 1}]}, [Broken(b'{"x": 1}', "it is no string")]),
-        (Shape.ONE, {"things": {"id": 1}, "beside": 2}, [{"id": 1}]),
-        (Shape.ONE, {"things": None}, []),
-        (Shape.DATA, {"enabled": True, "schedule": None}, [{"enabled": True, "schedule": None}]),
-        (Shape.MAP, {"things": {"a": {"x": 1}, "b": 2}}, [{"name": "a", "value": {"x": 1}}, {"name": "b", "value": 2}]),
-        (
-            Shape.MAP,
-            {"things": [{"name": "a", "x": 1}, "b"]},
-            [{"name": "a", "value": {"name": "a", "x": 1}}, {"name": "b", "value": "b"}],
-        ),
-        (Shape.MAP, {"things": {"name": "a", "x": 1}}, [{"name": "a", "value": {"name": "a", "x": 1}}]),
-        (Shape.MAP, {"things": [{"x": 1}]}, [Broken(b'{"x": 1}', "it has no `name`")]),
-        (Shape.MAP, {"things": {}}, []),
-    ],
-)
-def test_each_shape_gives_its_records(connect: Connect, shape: Shape, data: Any, expected: list[Any]) -> None:
-    items = () if shape is Shape.DATA else ("things",)
-    thing = Listing(operation="o", path="/o", items=items, shape=shape, paging=Paging.NONE, scalar="name")
-    assert records(connect(Answers(data)), thing) == expected
-
-
-@pytest.mark.parametrize("shape", list(Shape))
-@pytest.mark.parametrize("data", [b"{}", b'{"data":null}', {"other": []}, {"things": 7}])
-def test_no_shape_takes_an_answer_without_its_records_for_an_empty_page(
-    connect: Connect, shape: Shape, data: Any
-) -> None:
-    items = () if shape is Shape.DATA else ("things",)
-    thing = Listing(operation="o", path="/o", items=items, shape=shape, paging=Paging.NONE, scalar="name")
-    answers = Answers(data)
-    if (shape is Shape.DATA and isinstance(data, dict)) or (shape is Shape.ONE and data == {"things": 7}):
-        assert len(records(connect(answers), thing)) == 1
-    else:
-        with pytest.raises(UnexpectedResponse):
-            read(connect(answers), thing)
-        assert len(answers.targets) == 3
-
-
-@pytest.mark.parametrize("shape", [Shape.LIST, Shape.STRINGS, Shape.ONE, Shape.DATA, Shape.MAP, Shape.LISTS])
-def test_one_bad_record_never_loses_the_page_of_any_shape(connect: Connect, shape: Shape) -> None:
-    bad = {
-        Shape.LIST: b'[{"id":"a"},{"v":NaN}]',
-        Shape.LISTS: b'[{"id":"a"},{"v":NaN}]',
-        Shape.STRINGS: b'["a",NaN]',
-        Shape.MAP: b'[{"name":"a"},{"v":NaN}]',
-        Shape.ONE: b'{"v":NaN}',
-        Shape.DATA: b"NaN",
-    }[shape]
-    items = () if shape is Shape.DATA else ("things",)
-    thing = Listing(operation="o", path="/o", items=items, shape=shape, paging=Paging.NONE, scalar="name")
-    (page,) = read(connect(Answers(b'{"data":{"things":%s,"pagination":{"totalEntries":2.0}}}' % bad)), thing)
-    assert sum(isinstance(found, Broken) for found in page.records) == 1
-    assert len(page.records) == (1 if shape in (Shape.ONE, Shape.DATA) else 2)
-    assert (page.plain, page.total) == (False, 2)
-
-
-def test_a_get_by_id_gives_the_record_and_what_lies_beside_it(connect: Connect) -> None:
-    answers = Answers({"source": {"id": "a"}, "trackingPlanId": None})
-    assert record(connect(answers), SOURCE, {"sourceId": "a"}, stability="stable") == {
-        "id": "a",
-        "trackingPlanId": None,
-    }
-    assert answers.targets == ["/sources/a"]
-
-
-def test_a_get_by_id_that_answers_null_is_none_and_a_404_is_not_found(connect: Connect) -> None:
-    assert record(connect(Answers({"source": None})), SOURCE, {"sourceId": "a"}, stability="stable") is None
-    with pytest.raises(NotFound, match=r"GET /sources/nobody%40example\.com: it is not there"):
-        record(connect(Sandbox()), SOURCE, {"sourceId": "nobody@example.com"}, stability="stable")
-
-
-@pytest.mark.parametrize("data", [{}, {"source": []}, {"source": "x"}, b'{"data":null}'])
-def test_a_get_by_id_without_its_item_is_an_error(connect: Connect, data: Any) -> None:
-    with pytest.raises(UnexpectedResponse):
-        record(connect(Answers(data)), SOURCE, {"sourceId": "a"}, stability="stable")
-
-
-@pytest.mark.parametrize(
-    "body", [b'{"data":{"source":{"v":NaN}}}', b'{"data":{"source":{"id":"a"},"trackingPlanId":NaN}}']
-)
-def test_a_get_by_id_that_is_no_json_is_broken(connect: Connect, body: bytes) -> None:
-    assert isinstance(record(connect(Answers(body)), SOURCE, {"sourceId": "a"}, stability="stable"), Broken)
-
-
-def test_duplicates_and_totals_that_do_not_fit_are_left_to_the_caller(connect: Connect) -> None:
-    answers = Answers({"things": [{"id": "a"}, {"id": "a"}], "pagination": {"totalEntries": 7}})
-    (page,) = read(connect(answers), listing())
-    assert (page.records, page.total) == ([{"id": "a"}] * 2, 7)
-
-
-@pytest.mark.parametrize("total", [None, "7", True, -1, 1.5, {}])
-def test_a_total_that_is_no_count_is_none(connect: Connect, total: Any) -> None:
-    (page,) = read(connect(Answers({"things": [], "pagination": {"totalEntries": total}})), listing())
-    assert page.total is None
