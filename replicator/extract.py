@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from replicator import exact
 from replicator.catalog.model import Explode, Object, Shape
 from replicator.errors import Inaccessible, NotFound
-from replicator.partitions import Partition
-from replicator.segment.client import Client
 from replicator.segment.pages import Broken, Page, pages, record
 from replicator.target.state import Checkpoint
+
+if TYPE_CHECKING:
+    from replicator.partitions import Partition
+    from replicator.segment.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,12 @@ class Fetched:
     broken: Sequence[Broken]
     plain: bool
     total: int | None
+    #: The API's clock.
+    date: datetime | None
     #: `staged` is for the caller to add, who knows how many rows the records became.
     checkpoint: Checkpoint
+    #: Records that the listing showed and whose get by id then answered that there is none.
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,8 @@ class Extraction:
 
     def read(self, wanted: Sequence[Partition], checkpoints: Mapping[str, Checkpoint]) -> Iterator[Fetched | Unseen]:
         """Pages as they come. Partitions that their checkpoint calls done are not asked again."""
-        waiting = iter([self._stream(each, checkpoints.get(each.name)) for each in wanted if not _done(each, checkpoints)])
+        left = [each for each in wanted if not _done(each, checkpoints)]
+        waiting = iter([self._stream(each, checkpoints.get(each.name)) for each in left])
         running: dict[Future[Page | Unseen], _Stream] = {}
         for stream in _first(waiting, self.width):
             running[self.pool.submit(stream.step)] = stream
@@ -107,7 +116,7 @@ class Extraction:
         whole = [each for each in page.records if not isinstance(each, Broken)]
         broken = [each for each in page.records if isinstance(each, Broken)]
         records = list(shaped(self.object, whole, before.position))
-        return Fetched(stream.partition, records, broken, page.plain, page.total, after)
+        return Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
 
     def _with_details(self, fetched: Fetched) -> Fetched:
         """Each record joined by what only its get by id carries; one that is gone by then is left out."""
@@ -115,17 +124,18 @@ class Extraction:
         broken = [*fetched.broken, *(each for each in found if isinstance(each, Broken))]
         records = [each for each in found if each is not None and not isinstance(each, Broken)]
         # Not `plain`: pages are checked for what databases refuse, gets are not.
-        return replace(fetched, records=records, broken=broken, plain=False)
+        return replace(fetched, records=records, broken=broken, plain=False, gone=found.count(None))
 
     def _detail(self, listed: Any, partition: Partition) -> Any:
         detail = self.object.detail
         if detail is None or not isinstance(listed, dict):
             return listed
         values = {param: _param(self.object, column, listed, partition) for param, column in detail.params.items()}
-        if None in values.values():
+        if not all(map(_askable, values.values())):
             return listed
+        named = {name: str(value) for name, value in values.items()}
         try:
-            got = record(self.client, detail, {name: str(value) for name, value in values.items()}, stability=self.object.stability)
+            got = record(self.client, detail, named, stability=self.object.stability)
         except NotFound:
             return None
         return {**listed, **got} if isinstance(got, dict) else got
@@ -134,6 +144,11 @@ class Extraction:
 def _param(thing: Object, column: str, listed: Mapping[str, Any], partition: Partition) -> Any:
     name = thing.column(column).field
     return listed.get(name, partition.given.get(name))
+
+
+def _askable(value: Any) -> bool:
+    """A record whose id is no id is not asked for: the encoder finds the same fault and says so."""
+    return type(value) is int or (type(value) is str and value != "" and exact.is_plain(value))
 
 
 def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:

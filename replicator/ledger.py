@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from replicator import __version__
 from replicator.errors import ReplicatorError
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
 
-_COUNTS = ("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates", "partitions", "pages", "requests")
+_COUNTS = (
+    *("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates"),
+    *("partitions", "pages", "requests"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,29 @@ class Ledger:
     books: Bookkeeping
     run_id: str
 
-    def begin(self, mode: str) -> datetime:
-        """Makes the run's row; returns the database's time."""
+    def begin(self, mode: str) -> None:
+        """Makes the run's row."""
         zero = dict.fromkeys(("requests", "inserted", "updated", "unchanged", "deleted", "quarantined"), 0)
+        row = {"id": self.run_id, "scope": self.target.place.scope, "mode": mode, "status": "running"}
+        runs = self.books.runs
         with self.target.begin() as connection:
-            now: datetime = self.target.dialect.now(connection)
-            row = {"id": self.run_id, "scope": self.target.place.scope, "mode": mode, "status": "running"}
+            now = self.target.dialect.now(connection)
             times = {"started_at": now, "heartbeat_at": now}
-            connection.execute(insert(self.books.runs).values(**row, **times, **zero, holder=holder(), version=__version__))
-        return now
+            connection.execute(insert(runs).values(**row, **times, **zero, holder=holder(), version=__version__))
+
+    def withdraw(self) -> None:
+        """Removes the run's row: it may not begin."""
+        with self.target.begin() as connection:
+            connection.execute(delete(self.books.runs).where(self.books.runs.c.id == self.run_id))
+
+    def close_dead(self) -> None:
+        """Ends the rows of runs that were killed. For who holds the lease: no other run goes on."""
+        runs = self.books.runs
+        why = "it was killed or cut off; the next run went on where it stopped"
+        left = (runs.c.scope == self.target.place.scope, runs.c.status == "running", runs.c.id != self.run_id)
+        with self.target.begin() as connection:
+            ended = {"status": "failed", "error": why, "finished_at": runs.c.heartbeat_at}
+            connection.execute(update(runs).where(*left).values(**ended))
 
     def note(self, **values: Any) -> None:
         """Changes columns of the run's row."""
@@ -54,7 +71,9 @@ class Ledger:
         """Ends the run's row."""
         with self.target.begin() as connection:
             now = self.target.dialect.now(connection)
-            self._change(connection, {"status": status, "error": error, "finished_at": now, "heartbeat_at": now, **totals})
+            self._change(
+                connection, {"status": status, "error": error, "finished_at": now, "heartbeat_at": now, **totals}
+            )
 
     def object(self, connection: Connection, name: str, began: datetime, values: Mapping[str, Any]) -> None:
         """Writes the object's row, in the caller's transaction; an earlier one of this run is replaced."""

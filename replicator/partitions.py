@@ -34,10 +34,14 @@ class Partition:
     given: Mapping[str, Any]
 
 
+#: The live rows of each parent, by its name.
+Parents = Mapping[str, Iterable[Mapping[str, Any]]]
+
+
 def partitions(
-    thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]], periods: Sequence[str], now: datetime, since: str | None = None
+    thing: Object, parent_rows: Parents, periods: Sequence[str], now: datetime, since: str | None = None
 ) -> list[Partition]:
-    """The object's listings; `parent_rows` has the live rows of each parent, by its name.
+    """The object's listings.
 
     `since` is the bookmark of a windowed object, `periods` the first days of the usage months.
     """
@@ -53,7 +57,7 @@ def partitions(
 
 
 def _combined(
-    thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]], periods: Sequence[str], now: datetime, since: str | None
+    thing: Object, parent_rows: Parents, periods: Sequence[str], now: datetime, since: str | None
 ) -> Iterator[dict[str, str]]:
     fixed = [[(name, value) for value in values] for name, values in thing.each.items()]
     windows = list(_windows(thing, periods, now, since))
@@ -63,7 +67,7 @@ def _combined(
                 yield {**parent, **dict(chosen), **window}
 
 
-def _parents(thing: Object, parent_rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[dict[str, str]]:
+def _parents(thing: Object, parent_rows: Parents) -> Iterator[dict[str, str]]:
     if not thing.parents:
         yield {}
     for parent in thing.parents:
@@ -82,11 +86,22 @@ def _windows(thing: Object, periods: Sequence[str], now: datetime, since: str | 
         case Window.PERIOD:
             yield from ({"period": period} for period in periods)
         case Window.EVENTS:
-            yield {"startTime": since, "endTime": time_text(now)} if since else {}
+            # Without an end the API takes its own clock's, and keeps it in the cursor.
+            yield {"startTime": since} if since else {}
         case Window.VOLUME:
-            midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            ended = (now - _LAG).astimezone(UTC)
+            midnight = ended.replace(hour=0, minute=0, second=0, microsecond=0)
             start = midnight - timedelta(days=_DAYS - 1)
-            yield {"startTime": time_text(start), "endTime": time_text(now - _LAG), "granularity": "DAY"}
+            yield {
+                "startTime": time_text(start),
+                "endTime": time_text(midnight if _keyed_by_window(thing) else ended),
+                "granularity": "DAY",
+            }
+
+
+def _keyed_by_window(thing: Object) -> bool:
+    """Its rows carry the window that was asked for: one that moved within a day would make new rows with each run."""
+    return any(thing.column(name).field in _TIMES for name in thing.key)
 
 
 def _name(params: Mapping[str, str]) -> str:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from replicator.catalog.model import Window
 from replicator.convert import time_text
-from replicator.errors import Interrupted, UnexpectedResponse
+from replicator.errors import Inaccessible, Interrupted, MassDeletion, SegmentError, UnexpectedResponse
 from replicator.extract import Extraction, Fetched, Unseen, shown
 from replicator.partitions import Partition, partitions
-from replicator.rows import Encoder, Layout, Rejected, Row
+from replicator.reading import Figures, Progressed, Reading
+from replicator.rows import Encoder, Rejected, Row
 from replicator.segment.counters import Counters
 from replicator.target.publish import Counts, Extent, Publication, publish
 from replicator.target.stage import Batch, Stage
-from replicator.target.state import Checkpoint, ObjectState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from replicator.segment.client import Client
+    from replicator.target.state import Checkpoint, ObjectState
 
 log = logging.getLogger(__name__)
 
@@ -36,120 +36,117 @@ STALE = timedelta(hours=24)
 OVERLAP = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one object's replication needs; `report` gets its cumulative figures after each page."""
+def replicate(stage: Stage, encoder: Encoder, state: ObjectState, reading: Reading, figures: Figures) -> None:
+    """Reads and publishes the object, or raises; `figures` tell how far it came in either case.
 
-    run_id: str
-    client: Client
-    pool: Executor
-    width: int
-    full: bool
-    details: bool
-    periods: Sequence[str]
-    parent_rows: Mapping[str, Iterable[Mapping[str, Any]]]
-    allow_deletes: bool
-    now: datetime
-    stop: threading.Event
-    report: Callable[[Progressed], None]
-    #: Runs inside the publishing transaction: the ledger's row commits with the data.
-    also: Callable[[Connection, Figures], None]
-
-
-@dataclass(slots=True)
-class Figures:
-    """What came of one object so far; `counts` once it is published."""
-
-    counts: Counts = field(default_factory=Counts)
-    partitions: int = 0
-    pages: int = 0
-    quarantined: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    unseen: list[str] = field(default_factory=list)
-    #: Some partition may not be looked into by this token.
-    withheld: bool = False
-    drift: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Progressed:
-    """Cumulative figures of one object's listing."""
-
-    rows: int
-    requests: int
-    partitions: int
-    total: int | None
-
-
-def replicate(stage: Stage, encoder: Encoder, state: ObjectState, reading: Reading) -> Figures:
-    """Reads and publishes the object, or raises; an expired cursor of an earlier run makes it begin anew, once."""
-    resumed = {} if reading.full or _stale(stage, state, reading.now) else stage.resumable()
+    An expired cursor of an earlier run makes the listing begin anew, once.
+    """
+    start, counters = time.monotonic(), Counters()
+    figures.drift = encoder.drift
+    reading = replace(reading, client=reading.client.counting(counters))
+    resumed = _resumable(stage, state, reading)
     try:
-        return _Replication(stage, encoder, state, reading, resumed).perform()
+        _Replication(stage, encoder, state, reading, resumed, figures, counters).perform()
     except UnexpectedResponse as refused:
         if not resumed or refused.status not in {400, 422}:
             raise
         log.warning("listing restarts", extra={"object": stage.layout.object.name, "why": str(refused)})
-        return _Replication(stage, encoder, state, reading, {}).perform()
+        figures.pages, figures.quarantined, figures.unseen = 0, 0, []
+        _Replication(stage, encoder, state, reading, {}, figures, counters).perform()
+    except MassDeletion:
+        # Staged as it is, the listing would be found finished by the next run, and Segment not asked again.
+        with stage.target.begin() as connection:
+            stage.lease.check(connection)
+            stage.state.forget(connection, stage.layout.object.name)
+        raise
+    finally:
+        figures.requests, figures.seconds = counters.requests, time.monotonic() - start
 
 
-def _stale(stage: Stage, state: ObjectState, now: datetime) -> bool:
-    other = state.layout != layout_mark(stage.layout)
-    return other or state.listing_began_at is None or now - state.listing_began_at > STALE
+def _resumable(stage: Stage, state: ObjectState, reading: Reading) -> Mapping[str, Checkpoint]:
+    """The checkpoints to go on from, if they belong to the listing that is wanted now."""
+    began = state.listing_began_at
+    if reading.full or began is None or reading.now - began > STALE or state.layout != _mark(stage, state, reading):
+        return {}
+    checkpoints = stage.resumable()
+    wanted = {each.name for each in _partitions(stage, state, reading, began)}
+    # What a parent that vanished meanwhile left in the stage must not be published.
+    return checkpoints if checkpoints.keys() <= wanted else {}
 
 
-def layout_mark(layout: Layout) -> str:
-    """Tells staged rows of one layout from those of another."""
-    from hashlib import sha256
+def _mark(stage: Stage, state: ObjectState, reading: Reading) -> str:
+    """Tells the staged rows of one listing from those of another: layout, beginning of the window, details or not."""
+    return sha256(repr((stage.layout.token, _since(state, reading), reading.details)).encode()).hexdigest()
 
-    return sha256(layout.token).hexdigest()
+
+def _since(state: ObjectState, reading: Reading) -> str | None:
+    if not state.bookmark or reading.full:
+        return None
+    return time_text(datetime.fromisoformat(state.bookmark) - OVERLAP)
+
+
+def _partitions(stage: Stage, state: ObjectState, reading: Reading, began: datetime) -> list[Partition]:
+    return partitions(stage.layout.object, reading.parent_rows, reading.periods, began, _since(state, reading))
 
 
 class _Replication:
-    def __init__(self, stage: Stage, encoder: Encoder, state: ObjectState, reading: Reading, resumed: Mapping[str, Checkpoint]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        encoder: Encoder,
+        state: ObjectState,
+        reading: Reading,
+        resumed: Mapping[str, Checkpoint],
+        figures: Figures,
+        counters: Counters,
+    ) -> None:
         self.stage, self.encoder, self.state, self.reading = stage, encoder, state, reading
         self.object = stage.layout.object
-        self.resumed = resumed
-        self.figures = Figures(drift=encoder.drift)
-        self.counters = Counters()
+        self.resumed, self.figures, self.counters = resumed, figures, counters
         self.began = state.listing_began_at if resumed and state.listing_began_at else reading.now
+        self.started = time.monotonic()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.staged = {name: each.staged for name, each in resumed.items()}
         self.rows: list[Row] = []
         self.refused: list[tuple[str, str, str]] = []
         self.size = 0
         self.finished = sum(each.done for each in resumed.values())
+        self.totals: dict[str, int | None] = {}
+        #: Records may be absent although they exist.
         self.moved = False
-        self.server_began: datetime | None = None
+        #: How far the database's clock goes ahead of the API's, as far as is known.
+        self.ahead = timedelta(0)
 
-    def perform(self) -> Figures:
-        start = time.monotonic()
-        wanted = self._partitions()
+    def perform(self) -> None:
+        wanted = _partitions(self.stage, self.state, self.reading, self.began)
         self.figures.partitions = len(wanted)
-        if not self.resumed:
-            self.stage.begin(layout=layout_mark(self.stage.layout), listing_began_at=self.began, status="reading")
+        self.reading.started(len(wanted))
+        if self.resumed:
+            self._go_on()
+        else:
+            mark = _mark(self.stage, self.state, self.reading)
+            self.stage.begin(layout=mark, listing_began_at=self.began, status="reading")
         try:
             self._read(wanted)
-        except Interrupted:
+        except (Interrupted, SegmentError):
             self._flush()
             raise
         self._flush()
-        self.figures.requests = self.counters.requests
-        self.figures.seconds = time.monotonic() - start
-        self.figures.counts = publish(self.stage, self._publication(wanted))
-        return self.figures
+        self.figures.requests, self.figures.seconds = self.counters.requests, time.monotonic() - self.started
+        self.figures.counts = publish(self.stage, self._publication())
 
-    def _partitions(self) -> list[Partition]:
-        since = None
-        if self.state.bookmark and not self.reading.full:
-            since = time_text(datetime.fromisoformat(self.state.bookmark) - OVERLAP)
-        return partitions(self.object, self.reading.parent_rows, self.reading.periods, self.began, since)
+    def _go_on(self) -> None:
+        """What the run that stopped knew of its pages goes for them still."""
+        name = self.object.name
+        with self.stage.target.reading() as connection:
+            self.figures.quarantined = self.stage.quarantine.since(connection, name, self.began)
+        for each in self.resumed.values():
+            if not each.done and each.pages:
+                self._note_moved(each.partition, f"an earlier run was stopped after {each.pages} of its pages")
 
     def _read(self, wanted: Sequence[Partition]) -> None:
         reading = self.reading
-        client = reading.client.counting(self.counters)
-        extraction = Extraction(self.object, client, reading.pool, reading.width, reading.details)
+        extraction = Extraction(self.object, reading.client, reading.pool, reading.width, reading.details)
         failures: list[Unseen] = []
         for fetched in extraction.read(wanted, self.resumed):
             if isinstance(fetched, Unseen):
@@ -163,25 +160,28 @@ class _Replication:
             raise failures[0].why
 
     def _note_unseen(self, unseen: Unseen) -> None:
-        from replicator.errors import Inaccessible
-
         self.figures.withheld = self.figures.withheld or isinstance(unseen.why, Inaccessible)
         self.figures.unseen.append(f"{unseen.partition.name or 'the listing'}: {unseen.why}")
+
+    def _note_moved(self, partition: str, why: str) -> None:
+        self.moved = True
+        self.figures.unseen.append(f"{partition or 'the listing'}: {why}, so nothing was deleted")
 
     def _take(self, fetched: Fetched) -> None:
         name = fetched.partition.name
         rows, refused = self._encode(fetched)
         self.rows += rows
         self.refused += refused
+        self.size += _size(rows)
         self.staged[name] = self.staged.get(name, 0) + len(rows)
         self.checkpoints[name] = replace(fetched.checkpoint, staged=self.staged[name])
         self.figures.pages += 1
         self.figures.quarantined += len(refused)
-        if rows:
-            self.size += len(rows) * sum(len(value) for value in rows[0] if type(value) is str)
-        if fetched.checkpoint.done:
-            self.finished += 1
-            self._compare_total(fetched)
+        self.finished += fetched.checkpoint.done
+        self._compare_clocks(fetched.date)
+        self._compare_totals(fetched)
+        if fetched.gone:
+            self._note_moved(name, f"{fetched.gone} of the listed records were gone when they were asked for by id")
         if len(self.rows) >= BATCH_ROWS or self.size >= BATCH_SIZE:
             self._flush()
         total = fetched.total if self.figures.partitions == 1 else None
@@ -198,14 +198,21 @@ class _Replication:
         refused += [(partition.name, each.reason, each.record) for each in bad]
         return [each for each in made if not isinstance(each, Rejected)], refused
 
-    def _compare_total(self, fetched: Fetched) -> None:
-        """A listing whose count disagrees with its pages moved while it was read: absence proves nothing (I4)."""
-        if fetched.total is not None and fetched.total != fetched.checkpoint.position:
-            self.moved = True
-            self.figures.unseen.append(
-                f"{fetched.partition.name or 'the listing'}: the API counts {fetched.total} records and its pages held"
-                f" {fetched.checkpoint.position}, so nothing was deleted"
-            )
+    def _compare_clocks(self, date: datetime | None) -> None:
+        if date is not None:
+            ours = self.reading.now + timedelta(seconds=time.monotonic() - self.started)
+            self.ahead = max(self.ahead, ours - date)
+
+    def _compare_totals(self, fetched: Fetched) -> None:
+        """A listing whose count changes, or disagrees with its pages, moved while it was read (I4)."""
+        name, total, held = fetched.partition.name, fetched.total, fetched.checkpoint.position
+        before = self.totals.setdefault(name, total)
+        if self.object.repeats or self.object.window or total is None:
+            return
+        if before is not None and before != total:
+            self._note_moved(name, f"the API counted {before} records first and {total} later")
+        elif fetched.checkpoint.done and total != held:
+            self._note_moved(name, f"the API counts {total} records and its pages held {held}")
 
     def _flush(self) -> None:
         if not (self.rows or self.refused or self.checkpoints):
@@ -213,28 +220,47 @@ class _Replication:
         self.figures.quarantined += self.stage.append(Batch(self.rows, self.refused, list(self.checkpoints.values())))
         self.rows, self.refused, self.checkpoints, self.size = [], [], {}, 0
 
-    def _publication(self, wanted: Sequence[Partition]) -> Publication:
-        extent = self._extent(wanted)
-        status = "partial" if self.figures.withheld else "done"
-        state: dict[str, Any] = {"status": status, "bookmark": time_text(self.began), "message": "; ".join(self.figures.unseen[:3]) or None}
-        if extent == "whole":
-            state["listed_at"] = self.began
-
-        def also(connection: Connection, counts: Counts) -> None:
-            self.reading.also(connection, replace_counts(self.figures, counts))
-
+    def _publication(self) -> Publication:
         return Publication(
-            self.reading.run_id, extent, self.began, allow_deletes=self.reading.allow_deletes, state=state, also=also
+            self.reading.run_id,
+            self._extent(),
+            self.began,
+            allow_deletes=self.reading.allow_deletes,
+            relisted=self._relisted(),
+            repeats=self.object.repeats,
+            # By the API's clock, if that is behind: events of the time between would be missed for ever.
+            state={"bookmark": time_text(self.began - self.ahead)},
+            also=self._also,
         )
 
-    def _extent(self, wanted: Sequence[Partition]) -> Extent:
+    def _also(self, connection: Connection, counts: Counts) -> None:
+        """Runs in the publishing transaction, with the counts that it is going to commit."""
+        if counts.kept:
+            self._note_moved("", f"{counts.duplicates} records came twice and {counts.kept} known ones were not shown")
+        told = replace(self.figures, counts=counts)
+        state: dict[str, Any] = {"message": "; ".join(told.unseen[:3]) or None}
+        if not told.unseen:
+            state["listed_at"] = self.began
+        status = "partial" if told.withheld else "done"
+        self.stage.state.write(connection, self.object.name, status=status, **state)
+        self.reading.also(connection, told)
+
+    def _extent(self) -> Extent:
         if self.object.window or not self.object.absence_deletes or self.moved or self.figures.quarantined:
             return "none"
         if self.figures.unseen:
             return "partitions" if self.object.partitioned else "none"
         return "whole"
 
+    def _relisted(self) -> Extent:
+        """Of what every record was read anew, so that what was in quarantine before need not be kept."""
+        if self.object.window is Window.EVENTS and _since(self.state, self.reading):
+            return "none"
+        return "partitions" if self.figures.unseen or self.object.window else "whole"
 
-def replace_counts(figures: Figures, counts: Counts) -> Figures:
-    """The figures as they will be once the publication commits."""
-    return replace(figures, counts=counts)
+
+def _size(rows: Sequence[Row]) -> int:
+    """About how many characters they hold, from some of them: this is the hot path."""
+    some = rows[:: max(1, len(rows) // 16)]
+    held = sum(len(value) for row in some for value in row if type(value) is str)
+    return held * len(rows) // max(1, len(some))

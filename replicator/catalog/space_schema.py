@@ -159,6 +159,7 @@ OBJECTS = (
         columns=(given("spaceId"), text("trait"), text("type"), timestamp("lastSeenAt"), _SAMPLES),
         key=("space_id", "trait", "type"),
         parents=(BY_SPACE,),
+        repeats=True,
         stability="alpha",
         note="Of the collection that the API takes by default (users or accounts: unstated). " + _NO_SAMPLES,
     ),

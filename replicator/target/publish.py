@@ -6,7 +6,6 @@ more than the guard allows; the counts are checked against the stage before the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +18,7 @@ from replicator.errors import MassDeletion, TargetError
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
     from replicator.target.stage import Stage
 
@@ -41,6 +40,8 @@ class Counts:
     deleted: int = 0
     duplicates: int = 0
     live: int = 0
+    #: Rows that the listing lacked and that stay alive, since it showed other records twice: its pages moved (H15).
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Publication:
     extent: Extent
     began: datetime
     allow_deletes: bool = False
+    #: Whose records were all read anew: what of them was in quarantine before `began` is mended, gone, or here again.
+    relisted: Extent = "whole"
+    #: The API says that it may show a record twice, so that twice says nothing about absences.
+    repeats: bool = False
     state: dict[str, Any] = field(default_factory=dict)
     #: Runs inside the transaction, with the counts: the ledger's row commits with the data.
     also: Any = None
@@ -88,10 +93,13 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, lost: int 
         stage.lease.check(connection)
         staged = int(connection.execute(select(func.count()).select_from(stage.table)).scalar_one())
         promised = stage.state.staged(connection, name)
-        counts = _Merge(connection, stage, table, publication, target.dialect.now(connection)).perform(filled=filled)
+        merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), staged, lost)
+        counts = merge.perform(filled=filled)
         _prove(name, counts, staged, promised - lost)
         counts = replace(counts, duplicates=promised - counts.records)
-        stage.quarantine.clear(connection, name, publication.began)
+        if publication.relisted != "none":
+            partitions = None if publication.relisted == "whole" else _finished(stage)
+            stage.quarantine.clear(connection, name, publication.began, partitions)
         stage.state.forget(connection, name)
         stage.state.write(connection, name, **publication.state, records=counts.live, listing_began_at=None, run_id=publication.run_id)
         if publication.also:
@@ -114,21 +122,27 @@ class _Merge:
     table: Table
     publication: Publication
     now: datetime
+    staged: int
+    lost: int
 
     def perform(self, *, filled: bool) -> Counts:
         updated = self._update() if filled else 0
-        deleted = self._bury() if filled and self.publication.extent != "none" else 0
+        deleted, kept = self._bury() if filled and self.publication.extent != "none" else (0, 0)
         inserted = self._insert(filled=filled)
-        live = int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
-        records = self._records(live, filled=filled, inserted=inserted)
-        return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live)
+        live = self._live()
+        records = self._records(live, kept, filled=filled, inserted=inserted)
+        return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live, kept)
 
-    def _records(self, live: int, *, filled: bool, inserted: int) -> int:
+    def _records(self, live: int, kept: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
         if not filled:
             return inserted
-        if self.publication.extent == "whole":
-            return live
+        return live if self.publication.extent == "whole" and not kept else self._distinct()
+
+    def _live(self) -> int:
+        return int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
+
+    def _distinct(self) -> int:
         return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
 
     def _scalar(self, query: Any) -> Any:
@@ -172,36 +186,39 @@ class _Merge:
         statement = insert(self.table).from_select([*names, "_synced_at", "_run_id"], query)
         return self.connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
 
-    def _bury(self) -> int:
-        """Tombstones: the last values stay, `_deleted_at` says since when."""
+    def _bury(self) -> tuple[int, int]:
+        """Tombstones: the last values stay, `_deleted_at` says since when. Also how many were kept alive instead."""
         staged = self.stage.table
         gone: list[ColumnElement[bool]] = [
             self.table.c._deleted_at.is_(None),
             ~select(literal(1)).select_from(staged).where(self._key == self._staged_key).correlate(self.table).exists(),
         ]
         if self.publication.extent == "partitions":
-            books, state = self.stage.state.books.checkpoints, self.stage.state
-            done = select(books.c.partition).where(
-                books.c.scope == state.scope, books.c.object == self.stage.layout.object.name, books.c.done.is_(True)
-            )
-            gone.append(self.table.c._partition.in_(done))
-        self._guard(gone)
-        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(*gone)
-        return self.connection.execute(statement).rowcount
-
-    def _guard(self, gone: Sequence[ColumnElement[bool]]) -> None:
-        if self.publication.allow_deletes:
-            return
+            gone.append(self.table.c._partition.in_(_finished(self.stage)))
         vanished = int(self._scalar(select(func.count()).select_from(self.table).where(*gone)))
-        if vanished <= GUARD_ROWS:
+        if vanished and not self.publication.repeats and (self.lost or self.staged > self._distinct()):
+            return 0, vanished
+        self._guard(vanished)
+        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(*gone)
+        return (self.connection.execute(statement).rowcount if vanished else 0), 0
+
+    def _guard(self, vanished: int) -> None:
+        if self.publication.allow_deletes or vanished <= GUARD_ROWS:
             return
-        live = int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
+        live = self._live()
         if vanished > live * GUARD_SHARE:
             name = self.stage.layout.object.name
             raise MassDeletion(
                 f"{name}: {vanished} of {live} rows are no longer in Segment, more than the guard lets vanish at once;"
                 f" nothing was changed. If that is right, run again with --allow-deletes {name}."
             )
+
+
+def _finished(stage: Stage) -> Select[tuple[str]]:
+    """The partitions whose listing came to its end."""
+    books, state = stage.state.books.checkpoints, stage.state
+    mine = (books.c.scope == state.scope, books.c.object == stage.layout.object.name)
+    return select(books.c.partition).where(*mine, books.c.done.is_(True))
 
 
 def _deduplicate(stage: Stage) -> int:

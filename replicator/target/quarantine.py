@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.dialects import Dialect
@@ -38,10 +38,25 @@ class Quarantine:
         ]
         connection.execute(insert(self.books.quarantine), rows)
 
-    def clear(self, connection: Connection, name: str, before: datetime) -> None:
+    def clear(
+        self, connection: Connection, name: str, before: datetime, partitions: Select[tuple[str]] | None = None
+    ) -> None:
         """A complete listing saw every record anew: what was refused before it began is mended, gone, or here again."""
         table = self.books.quarantine
-        connection.execute(delete(table).where(table.c.scope == self.scope, table.c.object == name, table.c.seen_at < before))
+        old = [*self._of(name), table.c.seen_at < before]
+        if partitions is not None:
+            old.append(table.c.partition.in_(partitions))
+        connection.execute(delete(table).where(*old))
+
+    def since(self, connection: Connection, name: str, began: datetime) -> int:
+        """How many records of that object were refused from then on."""
+        table = self.books.quarantine
+        query = select(func.count()).select_from(table).where(*self._of(name), table.c.seen_at >= began)
+        return int(connection.execute(query).scalar_one())
+
+    def _of(self, name: str) -> list[ColumnElement[bool]]:
+        table = self.books.quarantine
+        return [table.c.scope == self.scope, table.c.object == name]
 
     def counts(self, connection: Connection) -> dict[str, int]:
         """Records in quarantine by object."""

@@ -1,0 +1,231 @@
+"""The objects of one run, as many at once as there are lanes: children after their parents, failures kept apart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from replicator import masks
+from replicator.catalog import OBJECTS
+from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
+from replicator.outcome import ObjectResult, Progress, Status
+from replicator.reading import Figures, Progressed, Reading
+from replicator.replicate import replicate
+from replicator.rows import Encoder, Layout
+from replicator.target.quarantine import Quarantine
+from replicator.target.schema import object_table
+from replicator.target.stage import Stage
+from replicator.target.state import State
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.catalog.model import Object
+    from replicator.ledger import Ledger
+    from replicator.options import Options
+    from replicator.segment.client import Client
+    from replicator.target.database import Target
+    from replicator.target.lease import Lease
+
+log = logging.getLogger(__name__)
+
+_READ = frozenset({"done", "partial"})
+_COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all objects of a run share."""
+
+    target: Target
+    client: Client
+    options: Options
+    progress: Progress
+    stop: threading.Event
+    ledger: Ledger
+    lease: Lease
+    mask_key: bytes
+    #: By object; an error stands for a table that the object cannot be stored in.
+    layouts: Mapping[str, Layout | ReplicatorError]
+    #: Runs the requests.
+    pool: Executor
+
+
+class Lanes:
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        scope = around.target.place.scope
+        self.state = State(around.ledger.books, scope)
+        self.quarantine = Quarantine(around.ledger.books, around.target.dialect, scope, around.ledger.run_id)
+        self.mask = masks.keyed(around.mask_key)
+        self.results: dict[str, ObjectResult] = {}
+        self.fatal: ReplicatorError | None = None
+
+    def perform(self, objects: Sequence[Object], lanes: Executor) -> tuple[list[ObjectResult], ReplicatorError | None]:
+        """Every object's result, and the error that stopped the run before its end."""
+        waiting = list(objects)
+        running: dict[Future[ObjectResult], str] = {}
+        while waiting or running:
+            for thing in [each for each in waiting if _ready(each, waiting, running.values())]:
+                waiting.remove(thing)
+                running[lanes.submit(self._one, thing)] = thing.name
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                self.results[running.pop(future)] = result = future.result()
+                self.around.progress.finished(result)
+        return [self.results[thing.name] for thing in objects], self.fatal
+
+    def _one(self, thing: Object) -> ObjectResult:
+        """One object's failure is its own; what stops everything is kept for the run."""
+        figures = Figures()
+        started: datetime | None = None
+        try:
+            if self.fatal:
+                return self._fail(thing, figures, started, "skipped", f"the run was stopped before: {self.fatal}")
+            if unread := self._unread_parent(thing):
+                return self._fail(thing, figures, started, "skipped", unread)
+            started = self._replicate(thing, self._layout(thing), figures)
+            return _told(thing, figures)
+        except ReplicatorError as error:
+            return self._fail(thing, figures, started, *self._judged(error))
+        except Exception as error:
+            log.debug("object failed", exc_info=error)
+            why = f"{thing.name} failed by a mistake in this program ({type(error).__name__}); please report it."
+            return self._fail(thing, figures, started, "failed", why)
+
+    def _judged(self, error: ReplicatorError) -> tuple[Status, str]:
+        if error.stops_everything:
+            self.fatal = self.fatal or error
+            # Wakes every wait for the rate limit too: the client looks at the same event.
+            self.around.stop.set()
+        if isinstance(error, Interrupted):
+            if isinstance(self.fatal, Interrupted):
+                return "interrupted", str(error)
+            return "skipped", f"the run was stopped: {self.fatal}"
+        return _status(error), str(error)
+
+    def _layout(self, thing: Object) -> Layout:
+        layout = self.around.layouts[thing.name]
+        if isinstance(layout, ReplicatorError):
+            raise layout
+        return layout
+
+    def _unread_parent(self, thing: Object) -> str | None:
+        for parent in thing.parents:
+            result = self.results[parent.object]
+            if result.status not in _READ:
+                return f"its parent {parent.object} was not read: {result.error}"
+        return None
+
+    def _fail(
+        self, thing: Object, figures: Figures, started: datetime | None, status: Status, why: str
+    ) -> ObjectResult:
+        result = _told(thing, figures, status, why)
+        name, around = thing.name, self.around
+        try:
+            with around.target.begin() as connection:
+                around.lease.check(connection)
+                began = started or around.target.dialect.now(connection)
+                around.ledger.object(connection, name, began, {**_ledger_row(result), "error": why, "complete": False})
+                self.state.write(connection, name, status=status, message=why, run_id=around.ledger.run_id)
+        except ReplicatorError as error:
+            log.warning("the ledger could not be written", extra={"object": name, "why": str(error)})
+        return result
+
+    def _replicate(self, thing: Object, layout: Layout, figures: Figures) -> datetime:
+        around = self.around
+        with around.target.reading() as connection:
+            state = self.state.read(connection, thing.name)
+            parents = {each.object: self._live_rows(connection, each.object) for each in thing.parents}
+            now: datetime = around.target.dialect.now(connection)
+        stage = Stage.open(around.target, around.lease, self.state, self.quarantine, layout)
+        encoder = Encoder(layout, self.mask, around.mask_key)
+        replicate(stage, encoder, state, self._reading(thing, layout, parents, now), figures)
+        return now
+
+    def _reading(
+        self, thing: Object, layout: Layout, parents: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime
+    ) -> Reading:
+        around, options = self.around, self.around.options
+        wanted = options.extended == "on" or any(column.detail for column in layout.columns)
+
+        def started(partitions: int) -> None:
+            around.progress.reading(thing.name, partitions)
+
+        def report(now: Progressed) -> None:
+            figures = {"rows": now.rows, "requests": now.requests, "done_partitions": now.partitions}
+            around.progress.page(thing.name, **figures, total=now.total)
+
+        def also(connection: Connection, figures: Figures) -> None:
+            row = {**_ledger_row(_told(thing, figures)), "complete": not figures.unseen}
+            around.ledger.object(connection, thing.name, now, row)
+
+        return Reading(
+            run_id=around.ledger.run_id,
+            client=around.client,
+            pool=around.pool,
+            width=options.concurrency,
+            full=options.full,
+            details=thing.detail is not None and options.extended != "off" and wanted,
+            periods=options.periods,
+            parent_rows=parents,
+            allow_deletes=thing.name in options.allow_deletes,
+            now=now,
+            stop=around.stop,
+            started=started,
+            report=report,
+            also=also,
+        )
+
+    def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
+        """What the children's partitions are made of: only the columns that some child names."""
+        layout = self.around.layouts[name]
+        if isinstance(layout, ReplicatorError):
+            return []
+        table = object_table(self.around.target, layout)
+        names = _named_by_children(name)
+        query = select(*(table.c[column.name] for column in layout.columns if column.name in names))
+        return [dict(row) for row in connection.execute(query.where(table.c._deleted_at.is_(None))).mappings()]
+
+
+def _ready(thing: Object, waiting: Sequence[Object], running: Any) -> bool:
+    unfinished = {each.name for each in waiting}.union(running)
+    return not unfinished & {parent.object for parent in thing.parents}
+
+
+def _told(thing: Object, figures: Figures, status: Status | None = None, error: str | None = None) -> ObjectResult:
+    return ObjectResult(
+        thing.name,
+        status or ("partial" if figures.withheld else "done"),
+        **{name: getattr(figures.counts, name) for name in _COUNTED},
+        quarantined=figures.quarantined,
+        partitions=figures.partitions,
+        pages=figures.pages,
+        requests=figures.requests,
+        seconds=figures.seconds,
+        error=error,
+        unseen="; ".join(figures.unseen[:5]) or None,
+        drift=dict(figures.drift),
+    )
+
+
+def _ledger_row(result: ObjectResult) -> dict[str, Any]:
+    names = ("status", *_COUNTED, "quarantined", "partitions", "pages", "requests", "seconds", "unseen")
+    return {name: getattr(result, name) for name in names}
+
+
+def _named_by_children(name: str) -> set[str]:
+    parents = [parent for thing in OBJECTS for parent in thing.parents if parent.object == name]
+    return {column for parent in parents for column in (*parent.params.values(), *parent.where)}
+
+
+def _status(error: ReplicatorError) -> Status:
+    if isinstance(error, NeedsPerson):
+        return "needs_person"
+    return "unavailable" if isinstance(error, Inaccessible) else "failed"

@@ -1,0 +1,58 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from replicator.catalog.model import Object, Window
+from replicator.errors import UsageError
+from replicator.rows import Layout
+
+if TYPE_CHECKING:
+    from replicator.target.evolve import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to replicate, and how."""
+
+    #: What the user selected; parents are added.
+    objects: tuple[Object, ...]
+    #: Forget checkpoints and bookmarks: read everything anew.
+    full: bool = False
+    #: First days of the usage months, as 2026-10-01.
+    periods: tuple[str, ...] = ()
+    extended: Literal["auto", "on", "off"] = "auto"
+    #: Objects whose rows may vanish beyond the guard.
+    allow_deletes: frozenset[str] = frozenset()
+    policy: Policy = "evolve"
+    migrate: bool = True
+    #: Requests at once, over all objects.
+    concurrency: int = 8
+    #: "Object.column" names whose secrets are stored as they are.
+    plain: frozenset[str] = frozenset()
+    mask_key: bytes | None = None
+
+
+def refuse_without_period(options: Options) -> None:
+    """Raises UsageError, in the product's words, for usage objects that were not told which months."""
+    wanting = [thing.name for thing in options.objects if thing.window is Window.PERIOD]
+    if wanting and not options.periods:
+        raise UsageError(
+            f'{", ".join(wanting)}: "period" is required. Give a month or a range of them, as in --period 2026-10 or'
+            " --period 2026-01..2026-10, or leave these objects out with -usage."
+        )
+
+
+def layouts(objects: Sequence[Object], options: Options) -> dict[str, Layout]:
+    """The stored columns of each object; without details their columns are left alone."""
+    return {thing.name: _layout(thing, options) for thing in objects}
+
+
+def _layout(thing: Object, options: Options) -> Layout:
+    plain = {column.name for column in thing.columns if f"{thing.name}.{column.name}" in options.plain}
+    columns = tuple(replace(column, secret=column.secret and column.name not in plain) for column in thing.columns)
+    thing = replace(thing, columns=columns)
+    return Layout(thing, tuple(column for column in columns if options.extended != "off" or not column.detail))
