@@ -1,1 +1,1 @@
-"""The database end: schema, stage, publication, state, lease."""
+"""The database end: stage, publish, state, and the tables that hold them."""

@@ -1,13 +1,13 @@
 """Our own tables, as SQLAlchemy sees them; migrations/ makes them. One line each says what may be asked of it.
 
-    settings         mask key, the workspace that this database belongs to
-    runs             one row a run: when, who, how it ended
-    run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
-    object_state     one row an object: bookmark, last complete listing, counts
-    checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
-    quarantine       records that could not be stored, whole, with the reason
-    schema_changes   what was added to the object tables, and the drift that was seen
-    leases           who may commit, with an epoch that only grows
+settings         mask key, the workspace that this database belongs to
+runs             one row a run: when, who, how it ended
+run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
+object_state     one row an object: bookmark, last complete listing, counts
+checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
+quarantine       records that could not be stored, whole, with the reason
+schema_changes   what was added to the object tables, and the drift that was seen
+leases           who may commit, with an epoch that only grows
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Bookkeeping:
 
 
 def table_name(dialect: Dialect, name: str) -> str:
-    """runs -> runs in a schema of ours, _replicator_runs elsewhere."""
+    """Runs -> runs in a schema of ours, _replicator_runs elsewhere."""
     return name if dialect.schema else PREFIX + name
 
 

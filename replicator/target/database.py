@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
 
     from replicator.target.dialects import Dialect
 
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+
+
+Result = TypeVar("Result")
+
+#: How often a transaction is tried that deadlocks with another session's.
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,17 @@ class Target:
         """A transaction that may write. Database errors that a person can mend become TargetErrors."""
         with self.explained(), self.transaction() as connection:
             yield connection
+
+    def attempt(self, work: Callable[[], Result]) -> Result:
+        """Does the work, a whole transaction, again when the database undid it for another session's sake (D2)."""
+        for attempt in range(1, _TRIES):
+            try:
+                return work()
+            except DBAPIError as error:
+                if not self.dialect.is_transient(error):
+                    raise
+                time.sleep(0.05 * attempt)
+        return work()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -101,10 +124,14 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
         pool_pre_ping=not dialect.single_writer,
     )
     dialect.configure(engine)
-    target = Target(engine, dialect, where, "", place or Place())
+    place = place or Place()
+    target = Target(engine, dialect, where, "", place)
     with target.reading() as connection:
         server = dialect.inspect(connection)
-    return Target(engine, dialect, where, server, place or Place(), target._writing)
+        if place.schema == engine.dialect.default_schema_name:
+            # One place has one name, or two runs could hold a lease each for the same tables.
+            place = replace(place, schema="")
+    return replace(target, server=server, place=place)
 
 
 def _parse(url: str) -> URL:
@@ -121,10 +148,13 @@ def _parse(url: str) -> URL:
         ) from None
     if parsed.get_backend_name() not in DIALECTS:
         raise ConfigError(
-            f"The target is a {parsed.get_backend_name()} database: this program writes to postgresql, mysql, mariadb and sqlite."
+            f"The target is a {parsed.get_backend_name()} database: this program writes to postgresql, mysql, mariadb"
+            " and sqlite."
         )
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ConfigError("The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db.")
+        raise ConfigError(
+            "The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db."
+        )
     return parsed
 
 
@@ -137,10 +167,14 @@ def _prepare_file(url: URL) -> None:
     """A new file is readable by its owner alone: it holds names, e-mails and code."""
     path = Path(url.database or "")
     if not path.parent.is_dir():
-        raise ConfigError(f"The folder {path.parent} of the target file {path.name} does not exist: create it, or name another file.")
+        raise ConfigError(
+            f"The folder {path.parent} of the target file {path.name} does not exist: create it, or name another file."
+        )
     if path.is_dir():
         raise ConfigError(f"The target file {path} is a folder: name a file.")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise TargetUnusable(f"Cannot use SQLite file {path}: {(error.strerror or 'it cannot be opened').lower()}.") from None
+        raise TargetUnusable(
+            f"Cannot use SQLite file {path}: {(error.strerror or 'it cannot be opened').lower()}."
+        ) from None

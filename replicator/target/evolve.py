@@ -114,7 +114,7 @@ def _differences(context: Any, layout: Layout, table: Table, found: dict[str, An
                     Altered(
                         name,
                         f"{name}: column {column.name} of table {table.name} is {actual['type']!s} where"
-                        f" {column.type.compile(context.dialect)} is needed. {_MEND}"
+                        f" {column.type.compile(context.dialect)} is needed. {_MEND}",
                     )
                 ]
             changes.append(Widen(name, table, column, str(actual["type"])))
@@ -144,7 +144,9 @@ def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
         _perform(operations, change)
-    for table in {change.table.name: change.table for change in changes if not isinstance(change, CreateTable)}.values():
+    for table in {
+        change.table.name: change.table for change in changes if not isinstance(change, CreateTable)
+    }.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
         connection.execute(table.update().values(_fingerprint=""))
 
@@ -169,7 +171,9 @@ def statements(target: Target, changes: Sequence[SchemaChange]) -> str:
 def _perform(operations: Any, change: SchemaChange) -> None:
     match change:
         case CreateTable(table=table):
-            table.create(operations.get_bind(), checkfirst=True) if not operations.migration_context.as_sql else _print(operations, table)
+            table.create(operations.get_bind(), checkfirst=True) if not operations.migration_context.as_sql else _print(
+                operations, table
+            )
         case AddColumn(table=table, column=column):
             new = Column(column.name, column.type, nullable=True)
             operations.add_column(table.name, new, schema=table.schema)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +41,9 @@ def holder() -> str:
     """This process: host, process id, the id's name space (ids of two containers would mix), and a mark of its own."""
     space = "-"
     with suppress(OSError):
-        space = str(Path("/proc/self/ns/pid").readlink())
+        # The id of the boot tells machines of one name apart: the first name space has the same number on each.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        space = f"{Path('/proc/self/ns/pid').readlink()}@{boot}"
     return f"{socket.gethostname()} process {os.getpid()} {space} {_BIRTH}"
 
 
@@ -56,17 +59,33 @@ class Lease:
     def check(self, connection: Connection) -> None:
         """Raises RunLocked when another run took over; holds a take-over back until the transaction ends."""
         leases = self.books.leases
-        epoch = connection.execute(select(leases.c.epoch).where(leases.c.name == self.name).with_for_update(read=True)).scalar()
+        epoch = connection.execute(
+            select(leases.c.epoch).where(leases.c.name == self.name).with_for_update(read=True)
+        ).scalar()
         if epoch != self.epoch:
             raise RunLocked(
-                f"Another run took over {self.where} while this one was paused or cut off; nothing of this one was kept since."
+                f"Another run took over {self.where} while this one was paused or cut off;"
+                " nothing of this one was kept since."
             )
+
+    @contextmanager
+    def guarding(self, target: Target) -> Iterator[Connection]:
+        """A transaction for DDL that no take-over crosses; where DDL commits, another connection holds the lease."""
+        with target.begin() as connection:
+            self.check(connection)
+            if not target.dialect.ddl_commits:
+                yield connection
+                return
+            with target.begin() as altering:
+                yield altering
 
     def release(self, connection: Connection) -> None:
         """Lets the next run begin at once."""
         leases = self.books.leases
         connection.execute(
-            update(leases).where(leases.c.name == self.name, leases.c.epoch == self.epoch).values(run_id=None, holder=None)
+            update(leases)
+            .where(leases.c.name == self.name, leases.c.epoch == self.epoch)
+            .values(run_id=None, holder=None)
         )
 
 
@@ -75,7 +94,7 @@ def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
     name = target.place.scope or "default"
     leases = books.leases
     me = holder()
-    with suppress(IntegrityError), target.begin() as connection:
+    with target.explained(), suppress(IntegrityError), target.transaction() as connection:
         if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
             connection.execute(insert(leases).values(name=name, epoch=0))
     with target.begin() as connection:
@@ -83,7 +102,9 @@ def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
         if row.run_id is not None:
             _refuse_if_alive(target, books, connection, row.run_id, row.holder or "")
         taken = connection.execute(
-            update(leases).where(leases.c.name == name, leases.c.epoch == row.epoch).values(epoch=row.epoch + 1, run_id=run_id, holder=me)
+            update(leases)
+            .where(leases.c.name == name, leases.c.epoch == row.epoch)
+            .values(epoch=row.epoch + 1, run_id=run_id, holder=me)
         ).rowcount
         if taken != 1:
             raise RunLocked(f"Another run began on {target.where} in this moment: wait for it to end.")
@@ -98,8 +119,8 @@ def _refuse_if_alive(target: Target, books: Bookkeeping, connection: Connection,
     age = target.dialect.now(connection) - run.heartbeat_at
     if age < PATIENCE:
         raise RunLocked(
-            f"Run {run_id} ({' '.join(by.split(' ')[:3])}, since {run.started_at:%Y-%m-%d %H:%M:%S} UTC) is replicating into {target.where}:"
-            " wait for it to end, or stop it and run again."
+            f"Run {run_id} ({' '.join(by.split(' ')[:3])}, since {run.started_at:%Y-%m-%d %H:%M:%S} UTC) is replicating"
+            f" into {target.where}: wait for it to end, or stop it and run again."
         )
 
 
@@ -107,6 +128,8 @@ def _gone(by: str) -> bool:
     """Whether that process ran on this machine, in our space of process ids, and is no more."""
     words, mine = by.split(" "), holder().split(" ")
     if len(words) != len(mine) or (words[0], words[3]) != (mine[0], mine[3]):
+        return False
+    if os.name != "posix":  # there, asking would end the process
         return False
     if words[2] == mine[2]:
         return words[4] != mine[4]

@@ -45,8 +45,8 @@ def migrate(target: Target, *, allowed: bool = True) -> str | None:
         )
     if not allowed:
         raise SchemaFrozen(
-            f"The bookkeeping in {target.where} is {'missing' if found is None else 'at revision ' + found}, and the settings"
-            " forbid to change it: run `replicator schema apply`."
+            f"The bookkeeping in {target.where} is {'missing' if found is None else 'at revision ' + found}, and the"
+            " settings forbid to change it: run `replicator schema apply`."
         )
     _upgrade(target)
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Text, and_, cast, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Text, and_, cast, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.expression import case
 
@@ -18,7 +18,7 @@ from replicator.errors import MassDeletion, TargetError
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Select, Table
+    from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
     from replicator.target.stage import Stage
 
@@ -56,6 +56,9 @@ class Publication:
     relisted: Extent = "whole"
     #: The API says that it may show a record twice, so that twice says nothing about absences.
     repeats: bool = False
+    #: See Counts.
+    kept: int = 0
+    #: Columns of object_state.
     state: dict[str, Any] = field(default_factory=dict)
     #: Runs inside the transaction, with the counts: the ledger's row commits with the data.
     also: Any = None
@@ -63,16 +66,41 @@ class Publication:
 
 def publish(stage: Stage, publication: Publication) -> Counts:
     """Publishes and drops the stage. Raises MassDeletion, RunLocked or TargetError with nothing changed."""
-    filled = _is_filled(stage)
-    try:
-        counts = _publish(stage, publication, filled=filled)
-    except IntegrityError:
-        # A record came on two pages.
-        with stage.target.explained():
-            lost = _deduplicate(stage)
-            counts = _publish(stage, publication, filled=filled, lost=lost)
+    with stage.target.explained():
+        filled = _is_filled(stage)
+        try:
+            counts = _attempt(stage, publication, filled=filled, distinct=False)
+        except IntegrityError:
+            # A record came on two pages, or the table has a rule of its user's, which the second try meets again.
+            counts = _publish_distinct(stage, publication, filled=filled)
+        except _Moved as moved:
+            counts = _without_deletes(stage, publication, moved)
     stage.drop()
     return counts
+
+
+class _Moved(Exception):
+    """Records are missing from a listing that shows others twice: its pages moved, absence proves nothing (H15)."""
+
+    def __init__(self, vanished: int) -> None:
+        super().__init__(vanished)
+        self.vanished = vanished
+
+
+def _publish_distinct(stage: Stage, publication: Publication, *, filled: bool) -> Counts:
+    try:
+        return _attempt(stage, publication, filled=filled, distinct=True)
+    except _Moved as moved:
+        return _without_deletes(stage, publication, moved)
+
+
+def _without_deletes(stage: Stage, publication: Publication, moved: _Moved) -> Counts:
+    allowed = replace(publication, extent="none", kept=moved.vanished)
+    return _attempt(stage, allowed, filled=True, distinct=True)
+
+
+def _attempt(stage: Stage, publication: Publication, *, filled: bool, distinct: bool) -> Counts:
+    return stage.target.attempt(lambda: _publish(stage, publication, filled=filled, distinct=distinct))
 
 
 def _is_filled(stage: Stage) -> bool:
@@ -81,38 +109,53 @@ def _is_filled(stage: Stage) -> bool:
     with stage.target.reading() as connection:
         filled = connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
     if filled:
-        with stage.target.begin() as connection:
+        with stage.lease.guarding(stage.target) as connection:
             stage.target.dialect.make_joinable(connection, stage.table, stage.layout.primary_key)
     return filled
 
 
-def _publish(stage: Stage, publication: Publication, *, filled: bool, lost: int = 0) -> Counts:
+def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: bool) -> Counts:
     target, name = stage.target, stage.layout.object.name
     table = object_table(target, stage.layout)
     with target.transaction() as connection:
         stage.lease.check(connection)
         staged = int(connection.execute(select(func.count()).select_from(stage.table)).scalar_one())
         promised = stage.state.staged(connection, name)
-        merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), staged, lost)
+        merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
         counts = merge.perform(filled=filled)
-        _prove(name, counts, staged, promised - lost)
-        counts = replace(counts, duplicates=promised - counts.records)
+        _prove(name, counts, staged, promised)
+        counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
+        if counts.deleted and counts.duplicates and not publication.repeats:
+            raise _Moved(counts.deleted)
+        _guard(name, counts, publication)
         if publication.relisted != "none":
-            partitions = None if publication.relisted == "whole" else _finished(stage)
-            stage.quarantine.clear(connection, name, publication.began, partitions)
+            listed = _finished(stage) if publication.relisted == "partitions" else None
+            stage.quarantine.clear(connection, name, publication.began, listed)
         stage.state.forget(connection, name)
-        stage.state.write(connection, name, **publication.state, records=counts.live, listing_began_at=None, run_id=publication.run_id)
+        ours = {"records": counts.live, "listing_began_at": None, "run_id": publication.run_id}
+        stage.state.write(connection, name, **publication.state, **ours)
         if publication.also:
             publication.also(connection, counts)
     return counts
 
 
 def _prove(name: str, counts: Counts, staged: int, promised: int) -> None:
-    """I5: the rows seen are the rows accounted for, or the transaction is undone."""
-    if counts.records != counts.inserted + counts.updated + counts.unchanged or counts.records > staged or min(counts.inserted, counts.updated, counts.unchanged) < 0:
-        raise TargetError(f"{name}: {staged} rows were staged, but {counts} were published; nothing was changed. Run again.")
+    """I5: the rows read are the rows accounted for, or the transaction is undone."""
     if promised != staged:
-        raise TargetError(f"{name}: the stage holds {staged} rows where {promised} were read; nothing was changed. Run again.")
+        raise TargetError(
+            f"{name}: the stage holds {staged} rows where {promised} were read; nothing was changed. Run again."
+        )
+    if counts.records > staged or min(counts.inserted, counts.updated, counts.unchanged) < 0:
+        raise TargetError(
+            f"{name}: {staged} rows were staged, but {counts} were published; nothing was changed. Run again."
+        )
+
+
+def _finished(stage: Stage) -> Select[tuple[str]]:
+    """The partitions whose listing came to its end."""
+    books = stage.state.books.checkpoints
+    mine = (books.c.scope == stage.state.scope, books.c.object == stage.layout.object.name)
+    return select(books.c.partition).where(*mine, books.c.done.is_(True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +165,23 @@ class _Merge:
     table: Table
     publication: Publication
     now: datetime
-    staged: int
-    lost: int
+    #: Staged rows of one key count as one; any of them was true while the listing ran (I2).
+    distinct: bool
 
     def perform(self, *, filled: bool) -> Counts:
         updated = self._update() if filled else 0
-        deleted, kept = self._bury() if filled and self.publication.extent != "none" else (0, 0)
+        deleted = self._bury() if filled and self.publication.extent != "none" else 0
         inserted = self._insert(filled=filled)
-        live = self._live()
-        records = self._records(live, kept, filled=filled, inserted=inserted)
-        return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live, kept)
+        live = int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
+        records = self._records(live, filled=filled, inserted=inserted)
+        return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live)
 
-    def _records(self, live: int, kept: int, *, filled: bool, inserted: int) -> int:
+    def _records(self, live: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
         if not filled:
             return inserted
-        return live if self.publication.extent == "whole" and not kept else self._distinct()
-
-    def _live(self) -> int:
-        return int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
-
-    def _distinct(self) -> int:
+        if self.publication.extent == "whole":
+            return live
         return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
 
     def _scalar(self, query: Any) -> Any:
@@ -156,84 +195,74 @@ class _Merge:
     def _staged_key(self) -> ColumnElement[Any]:
         return self.stage.table.c[self.stage.layout.primary_key]
 
+    def _source(self) -> FromClause:
+        """The stage, or one row of it for each key."""
+        staged = self.stage.table
+        if not self.distinct:
+            return staged
+        order = [staged.c._fingerprint, *([staged.c._partition] if "_partition" in staged.c else [])]
+        nth = func.row_number().over(partition_by=self._staged_key, order_by=order).label("nth")
+        numbered = select(*staged.columns, nth).subquery()
+        return select(*(numbered.c[c.name] for c in staged.columns)).where(numbered.c.nth == 1).subquery()
+
+    def _published(self, source: FromClause) -> dict[str, ColumnElement[Any]]:
+        dialect = self.stage.target.dialect
+        return {name: dialect.published(source.c[name], kind) for name, kind in self.stage.layout.staged}
+
     def _update(self) -> int:
         """Also revives: a record that returned is no longer deleted."""
-        staged, key = self.stage.table, self.stage.layout.primary_key
-        values = {column.name: self._value(column.name) for column in staged.columns if column.name != key}
+        source, table = self._source(), self.table
+        key = self.stage.layout.primary_key
+        values = {name: self._kept(name, new) for name, new in self._published(source).items() if name != key}
+        other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
+        if "_partition" in source.c:
+            other.append(table.c._partition != source.c._partition)
         statement = (
-            update(self.table)
+            update(table)
             .values(values | {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None})
-            .where(self._key == self._staged_key)
-            .where(or_(self.table.c._fingerprint != staged.c._fingerprint, self.table.c._deleted_at.is_not(None)))
+            .where(self._key == source.c[key], or_(*other))
         )
         return self.connection.execute(statement).rowcount
 
-    def _value(self, name: str) -> Any:
+    def _kept(self, name: str, new: ColumnElement[Any]) -> ColumnElement[Any]:
         """What a token without rights sees empty never empties what a better one saw (reliability.md: H20)."""
-        new, old = self.stage.table.c[name], self.table.c[name]
-        withheld = {column.name for column in self.stage.layout.columns if column.withheld}
-        if name not in withheld:
+        old = self.table.c[name]
+        if not any(column.withheld and column.name == name for column in self.stage.layout.columns):
             return new
         return case((and_(cast(new, Text) == "[]", old.is_not(None)), old), else_=new)
 
     def _insert(self, *, filled: bool) -> int:
-        staged = self.stage.table
-        names = [column.name for column in staged.columns]
+        source = self._source()
+        published = self._published(source)
         added = [literal(self.now, self.table.c._synced_at.type), literal(self.publication.run_id)]
-        query = select(*staged.columns, *added)
+        query = select(*published.values(), *added)
         if filled:
-            query = query.where(~select(literal(1)).select_from(self.table).where(self._key == self._staged_key).correlate(staged).exists())
-        statement = insert(self.table).from_select([*names, "_synced_at", "_run_id"], query)
+            query = query.where(~self._exists(self.table, source.c[self.stage.layout.primary_key], source))
+        statement = insert(self.table).from_select([*published, "_synced_at", "_run_id"], query)
         return self.connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
 
-    def _bury(self) -> tuple[int, int]:
-        """Tombstones: the last values stay, `_deleted_at` says since when. Also how many were kept alive instead."""
-        staged = self.stage.table
+    def _exists(self, within: FromClause, key: ColumnElement[Any], outer: FromClause) -> ColumnElement[bool]:
+        same = within.c[self.stage.layout.primary_key] == key
+        return select(literal(1)).select_from(within).where(same).correlate(outer).exists()
+
+    def _bury(self) -> int:
+        """Tombstones: the last values stay, `_deleted_at` says since when."""
         gone: list[ColumnElement[bool]] = [
             self.table.c._deleted_at.is_(None),
-            ~select(literal(1)).select_from(staged).where(self._key == self._staged_key).correlate(self.table).exists(),
+            ~self._exists(self.stage.table, self._key, self.table),
         ]
         if self.publication.extent == "partitions":
             gone.append(self.table.c._partition.in_(_finished(self.stage)))
-        vanished = int(self._scalar(select(func.count()).select_from(self.table).where(*gone)))
-        if vanished and not self.publication.repeats and (self.lost or self.staged > self._distinct()):
-            return 0, vanished
-        self._guard(vanished)
         statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(*gone)
-        return (self.connection.execute(statement).rowcount if vanished else 0), 0
-
-    def _guard(self, vanished: int) -> None:
-        if self.publication.allow_deletes or vanished <= GUARD_ROWS:
-            return
-        live = self._live()
-        if vanished > live * GUARD_SHARE:
-            name = self.stage.layout.object.name
-            raise MassDeletion(
-                f"{name}: {vanished} of {live} rows are no longer in Segment, more than the guard lets vanish at once;"
-                f" nothing was changed. If that is right, run again with --allow-deletes {name}."
-            )
+        return self.connection.execute(statement).rowcount
 
 
-def _finished(stage: Stage) -> Select[tuple[str]]:
-    """The partitions whose listing came to its end."""
-    books, state = stage.state.books.checkpoints, stage.state
-    mine = (books.c.scope == state.scope, books.c.object == stage.layout.object.name)
-    return select(books.c.partition).where(*mine, books.c.done.is_(True))
-
-
-def _deduplicate(stage: Stage) -> int:
-    """Keeps one staged row of each key and returns how many others went. Each was true while the listing ran (I2)."""
-    staged, key = stage.table, stage.layout.primary_key
-    lost = 0
-    with stage.target.begin() as connection:
-        stage.lease.check(connection)
-        twice = select(staged.c[key]).group_by(staged.c[key]).having(func.count() > 1)
-        keys = list(connection.execute(twice).scalars())
-        for at in range(0, len(keys), 500):
-            some = keys[at : at + 500]
-            rows = connection.execute(select(staged).where(staged.c[key].in_(some))).mappings().all()
-            kept = {row[key]: dict(row) for row in rows}
-            connection.execute(delete(staged).where(staged.c[key].in_(some)))
-            connection.execute(insert(staged), list(kept.values()))
-            lost += len(rows) - len(kept)
-    return lost
+def _guard(name: str, counts: Counts, publication: Publication) -> None:
+    """After the fact, which spares a join: the transaction is undone."""
+    lived = counts.live - counts.inserted + counts.deleted
+    if publication.allow_deletes or counts.deleted <= max(GUARD_ROWS, lived * GUARD_SHARE):
+        return
+    raise MassDeletion(
+        f"{name}: {counts.deleted} of {lived} rows are no longer in Segment, more than the guard lets vanish at once;"
+        f" nothing was changed. If that is right, run again with --allow-deletes {name}."
+    )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Index, MetaData, Table
 
 from replicator.catalog.model import Type
-from replicator.rows import Layout
 from replicator.target.bookkeeping import table_name
 
 if TYPE_CHECKING:
+    from replicator.rows import Layout
     from replicator.target.database import Target
 
 _FINGERPRINT = 32

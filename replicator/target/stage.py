@@ -1,25 +1,31 @@
-"""Where a listing streams to: batches of rows, each committed together with the checkpoint that says how far it came."""
+"""Where a listing streams to: batches of rows, each committed with the checkpoint that says how far it came."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from replicator.rows import Layout, Row
+from replicator import exact
+from replicator.errors import TargetError
 from replicator.target.schema import stage_table
-from replicator.target.state import Checkpoint, State
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
+    from replicator.rows import Layout, Row
     from replicator.target.database import Target
     from replicator.target.lease import Lease
     from replicator.target.quarantine import Quarantine
+    from replicator.target.state import Checkpoint, State
+
+#: A statement that carries more may be refused itself: MySQL takes packets of 16 MiB.
+LONGEST_SHOWN = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +49,8 @@ class Stage:
     quarantine: Quarantine
     layout: Layout
     table: Table
+    #: Rows that the database refused, by partition: checkpoints count what is in the stage, their maker what was read.
+    refused: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def open(cls, target: Target, lease: Lease, state: State, quarantine: Quarantine, layout: Layout) -> Stage:
@@ -52,6 +60,7 @@ class Stage:
     def resumable(self) -> dict[str, Checkpoint]:
         """The checkpoints to go on from; empty where there are none, or where the stage does not hold what they say."""
         name = self.layout.object.name
+        self.refused.clear()
         with self.target.reading() as connection:
             checkpoints = self.state.checkpoints(connection, name)
             if not checkpoints:
@@ -75,44 +84,49 @@ class Stage:
 
     def begin(self, **began: Any) -> None:
         """An empty stage for a new listing; `began` goes into the object's state."""
-        name = self.layout.object.name
-        with self.target.begin() as connection:
-            self.lease.check(connection)
+        self.refused.clear()
+        with self.lease.guarding(self.target) as connection:
             self.table.drop(connection, checkfirst=True)
             self.table.create(connection)
-        with self.target.begin() as connection:
+        with self.target.explained():
+            self.target.attempt(lambda: self._began(began))
+
+    def _began(self, began: dict[str, Any]) -> None:
+        name = self.layout.object.name
+        with self.target.transaction() as connection:
             self.lease.check(connection)
             self.state.forget(connection, name)
             self.state.write(connection, name, **began)
 
     def append(self, batch: Batch) -> int:
         """Commits the batch and returns how many of its rows the database refused; those are quarantined."""
-        try:
-            self._commit(batch)
-        except DBAPIError as error:
-            if not self.target.dialect.is_bad_value(error):
-                with self.target.explained():
+        with self.target.explained():
+            try:
+                self.target.attempt(lambda: self._commit(batch))
+            except DBAPIError as error:
+                if not self.target.dialect.is_bad_value(error):
                     raise
-            return self._divide(batch)
+                return self._divide(batch)
         return 0
 
     def _commit(self, batch: Batch) -> None:
         name = self.layout.object.name
+        checkpoints = [replace(each, staged=each.staged - self.refused[each.partition]) for each in batch.checkpoints]
         with self.target.transaction() as connection:
             self.lease.check(connection)
             if batch.rows:
                 self.target.dialect.load(connection, self.table, self.layout.staged, batch.rows)
             self.quarantine.add(connection, name, batch.refused)
-            self.state.save(connection, name, batch.checkpoints)
+            self.state.save(connection, name, checkpoints)
 
     def _divide(self, batch: Batch) -> int:
         """One row is what the database cannot take: find it by halves, quarantine it, keep the others."""
         bad = self._bad_rows(list(batch.rows))
-        kept = [row for row in batch.rows if row not in bad]
-        named = [(self._partition(row), "the database refuses one of its values", repr(row)) for row in bad]
-        fewer = {part: sum(1 for row in bad if self._partition(row) == part) for part in {self._partition(row) for row in bad}}
-        checkpoints = [replace(each, staged=each.staged - fewer.get(each.partition, 0)) for each in batch.checkpoints]
-        self._commit(Batch(kept, [*batch.refused, *named], checkpoints))
+        ids = {id(row) for row in bad}
+        kept = [row for row in batch.rows if id(row) not in ids]
+        named = [(self._partition(row), "the database refuses one of its values", self._shown(row)) for row in bad]
+        self.refused.update(self._partition(row) for row in bad)
+        self.target.attempt(lambda: self._commit(Batch(kept, [*batch.refused, *named], batch.checkpoints)))
         return len(bad)
 
     def _bad_rows(self, rows: list[Row]) -> list[Row]:
@@ -129,10 +143,18 @@ class Stage:
             return self._bad_rows(rows[:middle]) + self._bad_rows(rows[middle:])
         return []
 
+    def _shown(self, row: Row) -> str:
+        """ASCII text of a row that the database refused once already."""
+        names = [name for name, _ in self.layout.staged]
+        return exact.shown(dict(zip(names, row, strict=True)))[:LONGEST_SHOWN]
+
     def _partition(self, row: Row) -> str:
         return str(row[-1]) if self.layout.object.partitioned else ""
 
     def drop(self) -> None:
-        """Removes the stage; what it held is published."""
-        with self.target.begin() as connection:
-            self.table.drop(connection, checkfirst=True)
+        """Removes the stage once it is published. One that stays behind is replaced by the next listing."""
+        try:
+            with self.lease.guarding(self.target) as connection:
+                self.table.drop(connection, checkfirst=True)
+        except TargetError as why:
+            log.warning("stage stays behind", extra={"object": self.layout.object.name, "why": str(why)})

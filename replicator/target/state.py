@@ -44,7 +44,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Reads and writes both, for one scope; every write takes the caller's connection, so that it commits with the data."""
+    """Reads and writes both, for one scope, on the caller's connection, so that it commits with the data."""
 
     books: Bookkeeping
     scope: str
@@ -78,7 +78,10 @@ class State:
     def save(self, connection: Connection, name: str, checkpoints: Iterable[Checkpoint]) -> None:
         """Writes the checkpoints in place of those of the same partitions."""
         table = self.books.checkpoints
-        rows = [{"scope": self.scope, "object": name, **{f.name: getattr(each, f.name) for f in fields(each)}} for each in checkpoints]
+        rows = [
+            {"scope": self.scope, "object": name, **{f.name: getattr(each, f.name) for f in fields(each)}}
+            for each in checkpoints
+        ]
         for at in range(0, len(rows), 200):
             chunk = rows[at : at + 200]
             names = [row["partition"] for row in chunk]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
-    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.types import TypeEngine
 
     from replicator.catalog.model import Type
@@ -25,6 +26,8 @@ class Dialect(Protocol):
     schema: ClassVar[str]
     #: Only one transaction may write at a time; ours queue in the process instead of fighting for the file's lock.
     single_writer: ClassVar[bool]
+    #: DDL ends the transaction that it stands in, and the locks that this one holds.
+    ddl_commits: ClassVar[bool]
     #: Extra arguments of a stage's Table: what makes it cheap to fill and to lose.
     stage_arguments: ClassVar[dict[str, Any]]
 
@@ -61,10 +64,16 @@ class Dialect(Protocol):
         ...
 
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
-        """As type_of, for the stage."""
+        """As type_of, for the stage, which takes rows as they are."""
         ...
 
-    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+    def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
+        """The staged column as the object's table takes it."""
+        ...
+
+    def load(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         """Appends the rows to the stage as fast as the database can, in the connection's transaction."""
         ...
 
@@ -87,3 +96,36 @@ class Dialect(Protocol):
     def is_bad_value(self, error: DBAPIError) -> bool:
         """Whether a value of a row was refused, so that the other rows of the batch may still go in."""
         ...
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        """Whether the transaction may succeed when it is tried again: a deadlock, a serialization failure."""
+        ...
+
+
+@contextmanager
+def driven(connection: Connection) -> Iterator[Any]:
+    """The driver's own connection. Its errors become those of SQLAlchemy, as if SQLAlchemy had run the statement."""
+    dialect = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    base: Any = dialect.loaded_dbapi.Error
+    try:
+        yield driver
+    except base as error:
+        lost = dialect.is_disconnect(error, driver, None)
+        wrapped = DBAPIError.instance(
+            None, None, error, base, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        )
+        if lost:
+            connection.invalidate(error)
+        raise wrapped from error
+
+
+def refusal(where: str, parts: Mapping[str, str | None], code: str) -> str:
+    """The sentence for a statement that the database refused; it names what the user can look at, and no value."""
+    about = ", ".join(f"{part} {name}" for part, name in parts.items() if name)
+    if parts.get("constraint") or parts.get("column"):
+        return (
+            f"{where} refused a row because of {about} ({code}); nothing was changed."
+            " Somebody added that rule: remove it, or change it so that it allows what Segment sends."
+        )
+    return f"{where} refused a statement ({code}{', ' + about if about else ''}); nothing was changed."

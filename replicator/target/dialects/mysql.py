@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Index, event, text
+from pymysql.err import DataError
+from sqlalchemy import Index, event, func, text
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
+from replicator.target.dialects.base import driven, refusal
 from replicator.target.dialects.delimited import delimited
+from replicator.target.dialects.local_infile import NAME, REJECTED, OfferingConnection
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
-    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.types import TypeEngine
 
     from replicator.rows import Row
@@ -36,6 +37,7 @@ _SENTENCES = {
     1114: "a table or its disk is full: free some space and run again",
     1142: "the user lacks a right there: GRANT ALL on the database to it",
     1143: "the user lacks a right there: GRANT ALL on the database to it",
+    1213: "other sessions made each of five tries fail: run again when they are done",
     1205: "another session holds a lock on the table for too long",
     1227: "the user lacks a right there: GRANT ALL on the database to it",
     1290: "it is read-only: connect to the primary, or end its read-only mode",
@@ -46,7 +48,17 @@ _SENTENCES = {
     2013: "the connection broke: run again, it goes on where it stopped",
 }
 _BAD_VALUE = {1048, 1153, 1264, 1265, 1292, 1366, 1406, 3140, 3141, 3156, 3157, 4025, 9301}
-_LOAD_REFUSED = {1148, 1290, 2068, 3948, 4166}
+_LOAD_REFUSED = {1148, 1290, REJECTED, 3948, 4166}
+_INCORRECT = 1366
+#: What the server's words about a refused row name; they quote its values too, which stay out of our sentence.
+_NAMED = {
+    1048: ("column", re.compile(r"Column '([^']+)'")),
+    1062: ("constraint", re.compile(r"for key '([^']+)'$")),
+    1364: ("column", re.compile(r"Field '([^']+)'")),
+    1452: ("constraint", re.compile(r"CONSTRAINT `([^`]+)`")),
+    3819: ("constraint", re.compile(r"constraint '([^']+)'")),
+    4025: ("constraint", re.compile(r"CONSTRAINT `([^`]+)`")),
+}
 
 
 class _Utc(TypeDecorator[datetime]):
@@ -65,12 +77,22 @@ class _Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value else None
 
 
+class _Json(mysql.JSON):
+    """JSON that comes back as text, as from every database: no number is rounded on the way."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: object, coltype: object) -> None:
+        return None
+
+
 class MySQL:
     """The ways of MySQL and MariaDB; they differ in the name of a collation and in what JSON is."""
 
     title: ClassVar[str] = "MySQL"
     schema: ClassVar[str] = ""
     single_writer: ClassVar[bool] = False
+    ddl_commits: ClassVar[bool] = True
     stage_arguments: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
@@ -81,13 +103,16 @@ class MySQL:
         self._local_infile = True
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        return {"connect_timeout": 10, "charset": "utf8mb4", "local_infile": True}
+        offers = {} if "local_infile" in url.query else {"local_infile": True}
+        return {"connect_timeout": 10, "charset": "utf8mb4"} | offers
 
     def configure(self, engine: Engine) -> None:
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> Any:
+            return OfferingConnection(*arguments, **named)
+
         @event.listens_for(engine, "connect")
         def _session(connection: Any, _record: object) -> None:
-            # The server may ask for a file only while we are loading one.
-            connection._local_infile = False
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE',"
@@ -103,13 +128,18 @@ class MySQL:
         self._collation = "utf8mb4_nopad_bin" if maria else "utf8mb4_0900_bin"
         if number < ((10, 6) if maria else (8, 0)):
             least = "10.6" if maria else "8.0"
-            raise TargetUnusable(f"{'MariaDB' if maria else 'MySQL'} {version} is too old: this program needs {least} or later.")
+            raise TargetUnusable(
+                f"{'MariaDB' if maria else 'MySQL'} {version} is too old: this program needs {least} or later."
+            )
         known = connection.execute(
-            text("SELECT count(*) FROM information_schema.collations WHERE collation_name = :name"), {"name": self._collation}
+            text("SELECT count(*) FROM information_schema.collations WHERE collation_name = :name"),
+            {"name": self._collation},
         ).scalar_one()
         if not known:
-            raise TargetUnusable(f"The server does not know the collation {self._collation}: it cannot tell every key apart.")
-        return f"{'MariaDB' if maria else 'MySQL'} {version.split('-')[0]}"
+            raise TargetUnusable(
+                f"The server does not know the collation {self._collation}: it cannot tell every key apart."
+            )
+        return f"{'MariaDB' if maria else 'MySQL'} {version.split('-', maxsplit=1)[0]}"
 
     def type_of(self, kind: Type, *, key: bool = False) -> TypeEngine[Any]:
         match kind:
@@ -124,11 +154,21 @@ class MySQL:
             case Type.TIMESTAMP:
                 return _Utc()
             case Type.JSON:
-                return self._long if self._maria else mysql.JSON()
+                return self._long if self._maria else _Json()
 
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
-        """JSON is checked when it is published, by an error rather than by LOAD DATA's warning."""
-        return self._long if kind is Type.JSON else self.type_of(kind, key=key)
+        """Text for JSON, which MySQL checks when it is published, and for times, which `published` converts."""
+        match kind:
+            case Type.JSON:
+                return self._long
+            case Type.TIMESTAMP:
+                return mysql.VARCHAR(32, charset="ascii", collation="ascii_bin")
+            case _:
+                return self.type_of(kind, key=key)
+
+    def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
+        """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both."""
+        return func.replace(func.replace(staged, "T", " "), "Z", "") if kind is Type.TIMESTAMP else staged
 
     @property
     def _long(self) -> TypeEngine[str]:
@@ -141,53 +181,54 @@ class MySQL:
         return _Utc()
 
     def table_arguments(self) -> dict[str, Any]:
-        return {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": self._collation, "mysql_row_format": "DYNAMIC"}
+        return {
+            "mysql_engine": "InnoDB",
+            "mysql_charset": "utf8mb4",
+            "mysql_collate": self._collation,
+            "mysql_row_format": "DYNAMIC",
+        }
 
     def index(self, column: Column[Any]) -> dict[str, Any]:
         return {"mysql_length": {column.name: 191}} if isinstance(column.type, mysql.LONGTEXT) else {}
 
-    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
-        times = [at for at, (_, kind) in enumerate(columns) if kind is Type.TIMESTAMP]
-        ready = [_with_times(row, times) for row in rows] if times else rows
+    def load(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         if self._local_infile:
             try:
-                self._load_data(connection, stage, columns, ready)
-            except Exception as error:
-                if not _refuses_files(error):
+                self._load_data(connection, stage, columns, rows)
+            except DBAPIError as error:
+                if _number(error.orig) not in _LOAD_REFUSED:
                     raise
                 self._local_infile = False
             else:
                 return
-        self._insert(connection, stage, columns, ready)
+        self._insert(connection, stage, columns, rows)
 
-    def _load_data(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+    def _load_data(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
-        driver: Any = connection.connection.driver_connection
-        with tempfile.NamedTemporaryFile(prefix="replicator-", suffix=".tsv") as file, driver.cursor() as cursor:
-            file.write(delimited(rows))
-            file.flush()
-            driver._local_infile = True
-            try:
-                loaded = cursor.execute(
-                    f"LOAD DATA LOCAL INFILE %s INTO TABLE {quote.format_table(stage)} CHARACTER SET utf8mb4"
-                    rf" FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names})",
-                    (Path(file.name).as_posix(),),
-                )
-            finally:
-                driver._local_infile = False
+        statement = (
+            f"LOAD DATA LOCAL INFILE '{NAME}' INTO TABLE {quote.format_table(stage)} CHARACTER SET utf8mb4"
+            rf" FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names})"
+        )
+        with driven(connection) as driver, driver.cursor() as cursor, driver.offering(delimited(rows)):
+            loaded = cursor.execute(statement)
             # LOCAL turns errors into warnings, even in strict mode: a warning is a changed value.
-            cursor.execute("SHOW COUNT(*) WARNINGS")
-            warnings = cursor.fetchone()[0]
-        if loaded != len(rows) or warnings:
-            raise TargetError(f"{stage.name}: LOAD DATA took {loaded} of {len(rows)} rows with {warnings} warnings.")
+            if cursor.warning_count or loaded != len(rows):
+                cursor.execute("SHOW WARNINGS LIMIT 1")
+                warning = cursor.fetchone()
+                raise DataError(warning[1] if warning else _INCORRECT, f"{loaded} of {len(rows)} rows as they were")
 
-    def _insert(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+    def _insert(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
         slots = ", ".join(["%s"] * len(columns))
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor:
+        with driven(connection) as driver, driver.cursor() as cursor:
             cursor.executemany(f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES ({slots})", rows)
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
@@ -201,7 +242,9 @@ class MySQL:
     @contextmanager
     def queue(self, connection: Connection, name: str) -> Iterator[None]:
         """DDL commits here, so the lock is the session's own and is given back."""
-        connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": name})
+        name = f"{name[:30]} {connection.engine.url.database}"[:64]
+        if not connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": name}).scalar_one():
+            raise TargetUnusable("Another run has been changing the tables for more than a minute: wait for it to end.")
         try:
             yield
         finally:
@@ -213,27 +256,25 @@ class MySQL:
             return TargetUnusable(f"Cannot use {where}: {sentence} (error {number}).")
         if error.connection_invalidated or number == 0:
             return TargetUnusable(f"The connection to {where} broke: run again, it goes on where it stopped.")
-        return TargetError(f"{where} refused a statement (error {number}).")
+        parts = _about(number, str(error.orig.args[1]) if error.orig and len(error.orig.args) > 1 else "")
+        return TargetError(refusal(where, parts, f"error {number}"))
 
     def is_bad_value(self, error: DBAPIError) -> bool:
         return _number(error.orig) in _BAD_VALUE
 
+    def is_transient(self, error: DBAPIError) -> bool:
+        return _number(error.orig) in {1020, 1213}
 
-def _with_times(row: Row, times: Sequence[int]) -> Row:
-    """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both."""
-    values = list(row)
-    for at in times:
-        moment = values[at]
-        if moment is not None:
-            values[at] = f"{moment[:10]} {moment[11:-1]}"
-    return tuple(values)
+
+def _about(number: int, words: str) -> dict[str, str | None]:
+    if number not in _NAMED:
+        return {}
+    part, pattern = _NAMED[number]
+    found = pattern.search(words)
+    return {part: found[1] if found else None}
 
 
 def _number(error: BaseException | None) -> int:
     with suppress(IndexError, TypeError, ValueError, AttributeError):
         return int(error.args[0])  # type: ignore[union-attr]
     return 0
-
-
-def _refuses_files(error: Exception) -> bool:
-    return _number(error) in _LOAD_REFUSED or isinstance(error, RuntimeError)

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from psycopg.types.string import TextLoader
 from sqlalchemy import DateTime, Text, event, func, select, text
 from sqlalchemy.dialects import postgresql
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
+from replicator.target.dialects.base import driven, refusal
 from replicator.target.dialects.delimited import delimited
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.types import TypeEngine
@@ -34,6 +36,8 @@ _SENTENCES = {
     "28P01": "it refused the password: check the user and the password in the target URL",
     "28000": "it refused the user: check the user in the target URL and the server's pg_hba.conf",
     "3D000": "that database does not exist: create it, or name another in the target URL",
+    "40001": "other sessions made each of five tries fail: run again when they are done",
+    "40P01": "other sessions made each of five tries fail: run again when they are done",
     "55P03": "another session holds a lock on the table for too long",
 }
 
@@ -44,14 +48,18 @@ class PostgreSQL:
     title: ClassVar[str] = "PostgreSQL"
     schema: ClassVar[str] = "replicator"
     single_writer: ClassVar[bool] = False
+    ddl_commits: ClassVar[bool] = False
     stage_arguments: ClassVar[dict[str, Any]] = {"prefixes": ["UNLOGGED"]}
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        return {"connect_timeout": 10, "application_name": "segment-replicator"}
+        # Rows are sent as UTF-8, whatever PGCLIENTENCODING says.
+        return {"connect_timeout": 10, "application_name": "segment-replicator", "client_encoding": "utf8"}
 
     def configure(self, engine: Engine) -> None:
         @event.listens_for(engine, "connect")
         def _session(connection: Any, _record: object) -> None:
+            # As text, as from every database: no number is rounded on the way.
+            connection.adapters.register_loader("jsonb", TextLoader)
             with connection.cursor() as cursor:
                 cursor.execute("SET TIME ZONE 'UTC'; SET lock_timeout = '60s'; SET standard_conforming_strings = on")
             connection.commit()
@@ -86,6 +94,9 @@ class PostgreSQL:
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
         return self.type_of(kind, key=key)
 
+    def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
+        return staged
+
     def digest_type(self, length: int) -> TypeEngine[str]:
         return Text(collation="C")
 
@@ -96,17 +107,22 @@ class PostgreSQL:
         return {}
 
     def index(self, column: Column[Any]) -> dict[str, Any]:
-        return {}
+        """A B-tree refuses texts of more than 2,700 bytes; a hash takes any, and finds equal ones, as joins ask."""
+        return {"postgresql_using": "hash"} if isinstance(column.type, Text) and not column.type.collation else {}
 
-    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+    def load(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
-        with connection.connection.cursor() as cursor, cursor.copy(f"COPY {quote.format_table(stage)} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined] # psycopg's own cursor
+        statement = f"COPY {quote.format_table(stage)} ({names}) FROM STDIN"
+        with driven(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(delimited(rows))
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """It hashes; statistics tell it how much."""
-        connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.format_table(stage)}"))
+        quote = connection.dialect.identifier_preparer
+        connection.execute(text(f"ANALYZE {quote.format_table(stage)} ({quote.quote(key)}, _fingerprint)"))
 
     def now(self, connection: Connection) -> Any:
         return connection.execute(select(func.clock_timestamp())).scalar_one()
@@ -124,15 +140,19 @@ class PostgreSQL:
         if sentence := _SENTENCES.get(state):
             return TargetUnusable(f"Cannot use {where}: {sentence} (SQLSTATE {state}).")
         if state.startswith("08") or error.connection_invalidated:
-            return TargetUnusable(f"The connection to {where} broke (SQLSTATE {state}): run again, it goes on where it stopped.")
+            return TargetUnusable(
+                f"The connection to {where} broke (SQLSTATE {state}): run again, it goes on where it stopped."
+            )
         diagnosis = getattr(error.orig, "diag", None)
-        names = [getattr(diagnosis, part, None) for part in ("table_name", "column_name", "constraint_name")]
-        about = ", ".join(name for name in names if name)
-        return TargetError(f"{where} refused a statement (SQLSTATE {state}{', ' + about if about else ''}).")
+        parts = {part: getattr(diagnosis, f"{part}_name", None) for part in ("table", "column", "constraint")}
+        return TargetError(refusal(where, parts, f"SQLSTATE {state}"))
 
     def is_bad_value(self, error: DBAPIError) -> bool:
         state = getattr(error.orig, "sqlstate", None) or ""
         return state.startswith("22") or state in {"54000", "54001"}
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
 
 
 def _reason(message: str) -> str:
@@ -140,7 +160,10 @@ def _reason(message: str) -> str:
     lowered = message.lower()
     for needle, reason in (
         ("refused", "nothing listens there; start the server or correct host and port in the target URL"),
-        ("password authentication failed", "it refused the password; check the user and the password in the target URL"),
+        (
+            "password authentication failed",
+            "it refused the password; check the user and the password in the target URL",
+        ),
         ("no password supplied", "it wants a password; put one into the target URL or ~/.pgpass"),
         ("does not exist", "that database or user does not exist; create it or correct the target URL"),
         ("could not translate host name", "its host name is unknown; correct the target URL"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Boolean, Float, Index, Integer, Text, event
@@ -15,9 +15,10 @@ from sqlalchemy.types import TypeDecorator
 from replicator.catalog.model import Type
 from replicator.convert import time_text
 from replicator.errors import TargetError, TargetUnusable
+from replicator.target.dialects.base import driven, refusal
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Engine, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.types import TypeEngine
@@ -35,6 +36,8 @@ _SENTENCES = {
     sqlite3.SQLITE_LOCKED: "another program holds the file's lock for too long: end it, or wait for it",
     sqlite3.SQLITE_IOERR: "reading or writing the file failed: check the disk",
 }
+#: SQLite names the columns, or the rule itself where it has no name; never the values.
+_CONSTRAINT = re.compile(r"(CHECK|UNIQUE|NOT NULL|FOREIGN KEY) constraint failed(?:: (.+))?")
 _BAD_VALUE = {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
 
 
@@ -57,6 +60,7 @@ class SQLite:
     title: ClassVar[str] = "SQLite"
     schema: ClassVar[str] = ""
     single_writer: ClassVar[bool] = True
+    ddl_commits: ClassVar[bool] = False
     stage_arguments: ClassVar[dict[str, Any]] = {}
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
@@ -72,10 +76,14 @@ class SQLite:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -16000")
+            # What a long publication grew the log to is given back at the next checkpoint.
+            connection.execute("PRAGMA journal_size_limit = 67108864")
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
+            connection.exec_driver_sql(
+                "BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE"
+            )
 
     def inspect(self, connection: Connection) -> str:
         if sqlite3.sqlite_version_info < (3, 35):
@@ -97,6 +105,9 @@ class SQLite:
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
         return self.type_of(kind, key=key)
 
+    def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
+        return staged
+
     def digest_type(self, length: int) -> TypeEngine[str]:
         return Text()
 
@@ -109,12 +120,14 @@ class SQLite:
     def index(self, column: Column[Any]) -> dict[str, Any]:
         return {}
 
-    def load(self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]) -> None:
+    def load(
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+    ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
         slots = ", ".join(["?"] * len(columns))
-        driver: Any = connection.connection.driver_connection
-        driver.executemany(f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES ({slots})", rows)
+        with driven(connection) as driver:
+            driver.executemany(f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES ({slots})", rows)
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """A join of two tables without an index there is quadratic."""
@@ -134,12 +147,13 @@ class SQLite:
             return None
         if sentence := _SENTENCES.get(code & 0xFF):
             return TargetUnusable(f"Cannot use {where}: {sentence} ({getattr(error.orig, 'sqlite_errorname', code)}).")
-        return TargetError(f"{where} refused a statement: {error.orig} ({getattr(error.orig, 'sqlite_errorname', code)}).")
+        about = _CONSTRAINT.match(str(error.orig))
+        parts = {"constraint": f"{about[1]} {about[2] or ''}".strip()} if about else {}
+        return TargetError(refusal(where, parts, getattr(error.orig, "sqlite_errorname", str(code))))
 
     def is_bad_value(self, error: DBAPIError) -> bool:
         return (getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF in _BAD_VALUE
 
-
-def folder_of(url: URL) -> Path | None:
-    """The folder of the database file, None in memory."""
-    return Path(url.database).resolve().parent if url.database and url.database != ":memory:" else None
+    def is_transient(self, error: DBAPIError) -> bool:
+        """Writers queue up: whoever has waited in vain for the lock has waited long enough."""
+        return False
