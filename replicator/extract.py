@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from replicator import exact
@@ -78,7 +79,7 @@ class Extraction:
         left = [each for each in wanted if not _done(each, checkpoints)]
         waiting = iter([self._stream(each, checkpoints.get(each.name)) for each in left])
         running: dict[Future[Page | Unseen], _Stream] = {}
-        for stream in _first(waiting, self.width):
+        for stream in islice(waiting, self.width):
             running[self.pool.submit(stream.step)] = stream
         try:
             while running:
@@ -153,10 +154,6 @@ def _askable(value: Any) -> bool:
 
 def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:
     return partition.name in checkpoints and checkpoints[partition.name].done
-
-
-def _first(streams: Iterator[_Stream], count: int) -> list[_Stream]:
-    return [stream for stream, _ in zip(streams, range(count), strict=False)]
 
 
 def shaped(thing: Object, records: Sequence[Any], position: int) -> Iterator[Any]:

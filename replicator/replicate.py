@@ -148,16 +148,22 @@ class _Replication:
         reading = self.reading
         extraction = Extraction(self.object, reading.client, reading.pool, reading.width, reading.details)
         failures: list[Unseen] = []
+        unread = {each.name for each in wanted} - {name for name, each in self.resumed.items() if each.done}
         for fetched in extraction.read(wanted, self.resumed):
             if isinstance(fetched, Unseen):
+                unread.discard(fetched.partition.name)
                 failures.append(fetched)
                 self._note_unseen(fetched)
                 continue
             self._take(fetched)
+            if fetched.checkpoint.done:
+                unread.discard(fetched.partition.name)
             if reading.stop.is_set():
                 raise Interrupted("Stopped as asked, after a whole page; what was read stays. Run it again to go on.")
         if failures and len(failures) == len(wanted):
             raise failures[0].why
+        if unread:
+            raise AssertionError(f"{len(unread)} of {len(wanted)} listings were never read to their end")
 
     def _note_unseen(self, unseen: Unseen) -> None:
         self.figures.withheld = self.figures.withheld or isinstance(unseen.why, Inaccessible)
