@@ -126,11 +126,15 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
     dialect.configure(engine)
     place = place or Place()
     target = Target(engine, dialect, where, "", place)
-    with target.reading() as connection:
-        server = dialect.inspect(connection)
-        if place.schema == engine.dialect.default_schema_name:
-            # One place has one name, or two runs could hold a lease each for the same tables.
-            place = replace(place, schema="")
+    try:
+        with target.reading() as connection:
+            server = dialect.inspect(connection)
+            if place.schema == engine.dialect.default_schema_name:
+                # One place has one name, or two runs could hold a lease each for the same tables.
+                place = replace(place, schema="")
+    except BaseException:
+        engine.dispose()
+        raise
     return replace(target, server=server, place=place)
 
 

@@ -20,7 +20,7 @@ from replicator.rows import Layout
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Inspector
 
     from replicator.target.database import Target
 
@@ -141,6 +141,7 @@ def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange
     schema = target.place.schema or None
     if schema and not inspect(connection).has_schema(schema):
         connection.execute(CreateSchema(schema))
+    _name_indexes(inspect(connection), schema, changes)
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
         _perform(operations, change)
@@ -149,6 +150,19 @@ def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange
     }.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
         connection.execute(table.update().values(_fingerprint=""))
+
+
+def _name_indexes(inspector: Inspector, schema: str | None, changes: Sequence[SchemaChange]) -> None:
+    """A table that was renamed keeps its indexes, and on some databases their names are taken then."""
+    new = [index for change in changes if isinstance(change, CreateTable) for index in change.table.indexes]
+    if not new:
+        return
+    taken = {index["name"] for indexes in inspector.get_multi_indexes(schema=schema).values() for index in indexes}
+    for index in new:
+        name, number = str(index.name), 1
+        while index.name in taken:
+            number += 1
+            index.name = f"{name}_{number}"
 
 
 def statements(target: Target, changes: Sequence[SchemaChange]) -> str:

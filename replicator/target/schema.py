@@ -43,7 +43,8 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
 def stage_table(target: Target, layout: Layout) -> Table:
     """The unindexed table beside it that a listing streams into."""
     dialect = target.dialect
-    scope = target.place.scope.replace(".", "_")
+    # A digest, since the names of two places might be joined to one.
+    scope = sha256(target.place.scope.encode()).hexdigest()[:8] if target.place.scope else ""
     return Table(
         _short(table_name(dialect, "_".join(filter(None, ("stage", scope, layout.object.table))))),
         MetaData(schema=dialect.schema or None),

@@ -150,7 +150,7 @@ class MySQL:
             case Type.INTEGER:
                 return mysql.BIGINT()
             case Type.NUMBER:
-                return mysql.DOUBLE()
+                return mysql.DOUBLE(asdecimal=False)
             case Type.TIMESTAMP:
                 return _Utc()
             case Type.JSON:

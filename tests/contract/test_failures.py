@@ -1,0 +1,171 @@
+"""A database that fails: one sentence with the next step, and nothing half-written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from replicator.errors import ConfigError, TargetUnusable
+from replicator.target.database import open_target
+from tests.contract.replica import Replica, plan, plans
+from tests.databases import Database, server
+
+Make = Callable[..., Replica]
+
+
+def sentence(caught: Any) -> str:
+    said = str(caught.value)
+    assert "\n" not in said and "pw-canary" not in said
+    return said
+
+
+def test_a_server_that_is_down_is_named(database: Database) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has no server")
+    url = make_url(database.url).set(port=1, password="pw-canary").render_as_string(hide_password=False)
+    with pytest.raises(TargetUnusable) as caught:
+        open_target(url)
+    assert "nothing listens there" in sentence(caught)
+
+
+def test_a_wrong_password_and_a_missing_database_are_told_apart(database: Database) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has no users")
+    missing = make_url(database.url).set(database="not_there").render_as_string(hide_password=False)
+    with pytest.raises(TargetUnusable, match="database .*does not exist"):
+        open_target(missing)
+    wrong = make_url(database.url).set(username="nobody", password="pw-canary").render_as_string(hide_password=False)
+    if database.kind == "postgresql" and _trusts(wrong):
+        pytest.skip("this PostgreSQL trusts every user of the machine")
+    with pytest.raises(TargetUnusable) as caught:
+        open_target(wrong)
+    assert "user" in sentence(caught)
+
+
+def _trusts(url: str) -> bool:
+    engine = create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except Exception as error:
+        return "does not exist" in str(error)
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle://x/y", "sqlite://", "postgresql://u:pw-canary@[bad/x", "sqlite:///no/such/folder/x.db"])
+def test_an_impossible_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_target(url)
+    sentence(caught)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Any) -> None:
+    (tmp_path / "x.db").write_bytes(b"not a database, but long enough to look at, truly" * 20)
+    with pytest.raises(TargetUnusable, match="not a SQLite database"):
+        open_target(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+READ_ONLY = {
+    "SQLite": "PRAGMA query_only = 1",
+    "PostgreSQL": "SET default_transaction_read_only = on",
+    "MySQL": "SET SESSION TRANSACTION READ ONLY",
+}
+
+
+def test_a_read_only_database_stops_the_run(plans_replica: Replica) -> None:
+    from sqlalchemy import event
+
+    plans_replica.load(plans(3))
+    before = plans_replica.rows()
+    plans_replica.target.engine.dispose()
+
+    @event.listens_for(plans_replica.target.engine, "connect")
+    def _read_only(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(READ_ONLY[plans_replica.target.dialect.title])
+        cursor.close()
+        if plans_replica.target.dialect.title == "PostgreSQL":
+            connection.commit()
+
+    with pytest.raises(TargetUnusable, match="read-only"):
+        plans_replica.load(plans(4))
+    assert plans_replica.rows() == before
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_rows(plans_replica: Replica) -> None:
+    if plans_replica.target.dialect.title != "SQLite":
+        pytest.skip("only SQLite can be told how large it may become")
+    from sqlalchemy import event
+
+    plans_replica.load(plans(3))
+    before = plans_replica.rows()
+    plans_replica.target.engine.dispose()
+
+    @event.listens_for(plans_replica.target.engine, "connect")
+    def _small(connection: Any, _record: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+
+    with pytest.raises(TargetUnusable, match="disk is full"):
+        plans_replica.load(plans(300, name="x" * 1000))
+    assert plans_replica.rows() == before
+
+
+KILL = {
+    "PostgreSQL": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+    "MySQL": ("SELECT connection_id()", "KILL {}"),
+}
+
+
+def test_a_connection_killed_before_the_commit_loses_nothing(plans_replica: Replica, database: Database) -> None:
+    title = plans_replica.target.dialect.title
+    if title == "SQLite":
+        pytest.skip("SQLite has no connection to lose")
+    plans_replica.load(plans(3))
+    before = plans_replica.rows()
+    admin = create_engine(server(database.kind), isolation_level="AUTOCOMMIT")
+    mine, kill = KILL[title]
+
+    def cut(connection: Any, _counts: object) -> None:
+        session = connection.execute(text(mine)).scalar()
+        with admin.connect() as other:
+            other.execute(text(kill.format(session)))
+
+    with pytest.raises(TargetUnusable):
+        plans_replica.load(plans(5), also=cut)
+    admin.dispose()
+    assert plans_replica.rows() == before
+    stage = plans_replica.stage()
+    assert stage.resumable()[""].done
+    assert plans_replica.publish(stage).inserted == 2
+
+
+def test_a_deadlock_is_tried_again(plans_replica: Replica) -> None:
+    if plans_replica.target.dialect.title == "SQLite":
+        pytest.skip("SQLite's writers queue up")
+    raises = {
+        "PostgreSQL": "DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$",
+        "MySQL": "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+    }[plans_replica.target.dialect.title]
+    tries: list[int] = []
+
+    def deadlock(connection: Any, _counts: object) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            connection.exec_driver_sql(raises)
+
+    assert plans_replica.load(plans(3), also=deadlock).inserted == 3
+    assert len(tries) == 3
+    tries.clear()
+
+    def always(connection: Any, _counts: object) -> None:
+        tries.append(1)
+        connection.exec_driver_sql(raises)
+
+    with pytest.raises(TargetUnusable, match="five tries"):
+        plans_replica.load([plan(9)], also=always, extent="none")
+    assert len(tries) == 5
