@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -99,26 +99,15 @@ def _number(least: float, most: float, kind: type[int | float] = int) -> _Key:
     return _Key(read, f"a {'whole ' if kind is int else ''}number from {least} to {most}")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError
-    return value
-
-
-def _name(value: Any) -> str:
-    # Ours are added before and behind it, and PostgreSQL's names end at 63 characters.
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,30}|", value):
+def _text(value: Any, pattern: str = r"(?s:.+)") -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ValueError
     return value
 
 
 def _flag(value: Any) -> bool:
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if isinstance(value, str) and value.lower() in words:
-        return words[value.lower()]
-    if isinstance(value, bool):
-        return value
-    raise ValueError
+    flags = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    return value if isinstance(value, bool) else flags[value.lower()]
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -165,7 +154,8 @@ def _counts(value: Any) -> Mapping[str, int]:
 
 
 _PATH = _Key(lambda value: Path(_text(value)), "the path of a file")
-_NAME = _Key(_name, "a name of letters, digits and _, at most 31 of them")
+#: Ours are added before and behind it, and PostgreSQL's names end at 63 characters.
+_NAME = _Key(lambda value: _text(value, "[A-Za-z_][A-Za-z0-9_]{0,30}|"), "a name of letters, digits and _, at most 31")
 KEYS: Mapping[str, _Key] = {
     "region": _one_of("us", "eu", "sandbox"),
     "base_url": _Key(_text, "a URL", secret=True),
@@ -219,7 +209,7 @@ class _Loader:
             key: environ[variable(key)] for key in KEYS if environ.get(variable(key)) and key != "token_file"
         }
         #: Highest first: what a place is called for each key, and what was said there.
-        self.places: list[tuple[Callable[[str], str], Mapping[str, Any]]] = [
+        self.places: list[tuple[Callable[[str], str], dict[str, Any]]] = [
             (lambda key: f"--{key.replace('_', '-')}", {k: v for k, v in options.items() if v is not None}),
             (variable, set_variables),
             (lambda key: f"{key} in {path}", self._flat(table)),
@@ -242,7 +232,7 @@ class _Loader:
             inner = value if key == "sandbox" and isinstance(value, dict) else None
             flat |= {f"sandbox.{name}": each for name, each in inner.items()} if inner is not None else {key: value}
         known = [key for key, each in KEYS.items() if each.in_file]
-        for key in flat.keys() - set(known):
+        for key in sorted(flat.keys() - set(known)):
             self.problems.append(f"{key} in {self.path}: {_unknown(key, known)}")
         return {key: value for key, value in flat.items() if key in known}
 
@@ -252,8 +242,9 @@ class _Loader:
                 if one in said and other in said:
                     self.problems.append(f"{place(one)} and {place(other)} exclude one another: give one of them")
                 if one in said or other in said:
-                    lower = [(name, _without(values, one, other)) for name, values in self.places[at + 1 :]]
-                    self.places[at + 1 :] = lower
+                    for _, lower in self.places[at + 1 :]:
+                        lower.pop(one, None)
+                        lower.pop(other, None)
                     break
 
     def _value(self, key: str) -> Any:
@@ -262,8 +253,8 @@ class _Loader:
                 continue
             try:
                 value = KEYS[key].read(said[key])
-            except (ValueError, TypeError, OverflowError):
-                shown = "" if KEYS[key].secret else f" is {_shown(said[key])}, but"
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+                shown = "" if KEYS[key].secret else f" is {said[key]!r:.80}, but"
                 self.problems.append(f"{place(key)}{shown} must be {KEYS[key].expects}")
                 return None
             in_file = said is self.places[-1][1]
@@ -278,10 +269,6 @@ class _Loader:
         except ValueError:
             self.problems.append(f"the mask key file {path} must hold {KEYS['mask_key'].expects}")
         return None
-
-
-def _without(said: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key not in keys}
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -307,16 +294,7 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"there is no such setting; the nearest is {nearest[0]}"
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
 def _sentence(problems: list[str]) -> str:
     if len(problems) == 1:
-        return f"{problems[0][0].upper() if problems[0][:2] != '--' else '-'}{problems[0][1:]}."
+        return f"{problems[0]}."
     return "\n  - ".join([f"{len(problems)} settings are wrong:", *problems])
-
-
-#: The test of the example file holds this against what is documented there.
-FIELDS = tuple(each.name for each in fields(Settings))

@@ -8,7 +8,7 @@ import typer
 
 from replicator import __version__
 
-from . import objects, replicate, runs, sandbox, schema, status
+from . import check, objects, replicate, runs, sandbox, schema, status
 
 #: `\b` keeps the lines as they are.
 EXIT_CODES = """\b
@@ -55,6 +55,7 @@ def replicator(
 WORDS = {"ignore_unknown_options": True}
 
 app.command(context_settings=WORDS)(replicate.replicate)
+app.command(context_settings=WORDS)(check.check)
 app.command()(objects.objects)
 app.command()(status.status)
 app.command()(runs.runs)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from replicator.errors import ConfigError
 from replicator.settings import SandboxSettings, Settings
 
+from . import resort
+
 if TYPE_CHECKING:
     from replicator.run import Options
     from replicator.sandbox import Sandbox
@@ -45,6 +47,7 @@ def open_client(
         return Client(base_url=_IN_PROCESS, token=Token("sandbox"), transport=fake, **shared)
     address = base_url(settings.region, settings.base_url)
     token = read_token(environ, file=settings.token_file)
+    resort.remember(token.header().removeprefix("Bearer "))
     return Client(base_url=address, token=token, ca_file=settings.ca_file, **shared)
 
 
@@ -69,6 +72,7 @@ def open_database(settings: Settings) -> Target:
     """The database; it is made, if it is a file that is not there."""
     from replicator.target.database import Place, open_target
 
+    resort.remember(resort.password(settings.target))
     return open_target(settings.target, Place(settings.schema, settings.prefix), connections=settings.concurrency + 8)
 
 

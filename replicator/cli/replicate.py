@@ -125,12 +125,11 @@ def _dry_run(context: typer.Context, settings: Settings, chosen: Options, *, as_
     from . import logs, summary
 
     logs.begin(context.obj, as_json=as_json, quiet=True)
-    target = connection.open_existing(settings)
-    try:
-        with connection.open_client(settings, context.obj) as client:
+    with connection.open_client(settings, context.obj) as client:
+        target = connection.open_existing(settings) or connection.open_nowhere(settings)
+        try:
             made = bill(target, client, chosen)
-    finally:
-        if target:
+        finally:
             target.close()
     document: dict[str, Any] = {"dry_run": True, **asdict(made)}
     typer.echo(jsonlib.dumps(document, ensure_ascii=False) if as_json else summary.bill(made))

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from replicator.errors import ReplicatorError
 
@@ -79,20 +78,34 @@ def _traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
+#: Secrets that were read from elsewhere than the environment: a token's file, a target in the configuration.
+_remembered: set[str] = set()
+
+
+def remember(secret: str) -> None:
+    """From now on it is taken out of whatever is told."""
+    _remembered.add(secret)
+
+
+def password(url: str) -> str:
+    """The password in a database URL, as it is written there; empty where there is none."""
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+
+
 def scrubbed(text: str, environ: Mapping[str, str]) -> str:
-    """The text without the token, the mask key and the passwords that the environment holds."""
-    from urllib.parse import unquote, urlsplit
+    """The text without the token, the mask key and the passwords of databases."""
+    from urllib.parse import unquote
 
-    from replicator.segment.token import FILE_VARIABLE, VARIABLE, Token
+    from replicator.segment.token import VARIABLE, Token
 
-    secrets = [environ.get(VARIABLE, ""), environ.get("REPLICATOR_MASK_KEY", "")]
-    for name in filter(None, (environ.get(FILE_VARIABLE),)):
-        with suppress(OSError, ValueError):
-            secrets.append(Path(name).read_text()[:10_000].strip())
-    with suppress(ValueError):
-        password = urlsplit(environ.get("REPLICATOR_TARGET", "")).password or ""
-        secrets += [password, unquote(password)]
-    for secret in secrets:
+    known = {environ.get(VARIABLE, ""), environ.get("REPLICATOR_MASK_KEY", ""), *_remembered}
+    known.add(password(environ.get("REPLICATOR_TARGET", "")))
+    for secret in known | {unquote(each) for each in known}:
         # Shorter ones are words of ordinary sentences; "sandbox" is the token of the fake workspace.
         if len(secret) > 7:
             text = Token(secret).scrub(text)

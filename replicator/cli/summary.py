@@ -43,7 +43,7 @@ def _rows(objects: Sequence[ObjectResult]) -> Iterator[tuple[object, ...]]:
 
 def _is_still(each: ObjectResult) -> bool:
     moved = each.inserted or each.updated or each.deleted or each.quarantined
-    return each.status == "done" and not (moved or each.error or each.unseen or each.drift)
+    return each.status == "done" and not (moved or each.error or each.unseen)
 
 
 def _sentences(objects: Sequence[ObjectResult]) -> Iterator[str]:

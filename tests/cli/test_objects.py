@@ -1,0 +1,50 @@
+"""`replicator objects`."""
+
+from __future__ import annotations
+
+from replicator.catalog import LEFT_OUT, OBJECTS, by_name
+from tests.cli.running import Run
+
+
+def test_the_table_has_every_object_and_what_is_left_out(replicator: Run) -> None:
+    shown = replicator("objects").out
+    assert all(f"\n{thing.name} " in shown for thing in OBJECTS)
+    assert f"{len(OBJECTS)} objects" in shown
+    assert all(f"{name}: {why}" in shown for name, why in LEFT_OUT.items())
+
+
+def test_a_group_has_its_objects_alone(replicator: Run) -> None:
+    document = replicator("objects", "--group", "usage", "--json").document
+    assert len(document["objects"]) == 4
+    assert all("usage" in each["groups"] for each in document["objects"])
+
+
+def test_one_object_is_shown_whole_in_either_spelling(replicator: Run) -> None:
+    shown = replicator("objects", "Users").out
+    assert shown == replicator("objects", "users").out
+    for part in (
+        "Users, table users",
+        "GET /users/{userId}",
+        "and 1 for each new or changed record",
+        "email",
+        "personal",
+        "core",
+    ):
+        assert part in shown
+    assert "secret" in replicator("objects", "Sources").out
+    assert "2 requests a minute" in replicator("objects", "WarehouseSyncs").out
+
+
+def test_the_document_is_complete(replicator: Run) -> None:
+    document = replicator("objects", "--json").document
+    assert [each["name"] for each in document["objects"]] == [thing.name for thing in OBJECTS]
+    assert document["left_out"] == dict(LEFT_OUT)
+    for each in document["objects"]:
+        thing = by_name[each["name"]]
+        assert each["table"] == thing.table
+        assert {c["name"]: (c["field"], c["type"], c["secret"]) for c in each["columns"]} == {
+            c.name: (c.field, c.type.value, c.secret) for c in thing.columns
+        }
+        assert each["key"] == list(thing.key)
+        assert each["writes"] == list(thing.writes)
+        assert [parent["object"] for parent in each["parents"]] == [parent.object for parent in thing.parents]
