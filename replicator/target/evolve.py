@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Column, Table, inspect
 from sqlalchemy.schema import CreateIndex, CreateSchema
 from sqlalchemy.schema import CreateTable as Create
+from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import Float, String
 
 from replicator.errors import SchemaFrozen, TableAltered
@@ -162,7 +163,7 @@ def _name_indexes(inspector: Inspector, schema: str | None, changes: Sequence[Sc
         name, number = str(index.name), 1
         while index.name in taken:
             number += 1
-            index.name = f"{name}_{number}"
+            index.name = quoted_name(f"{name}_{number}", quote=None)
 
 
 def statements(target: Target, changes: Sequence[SchemaChange]) -> str:

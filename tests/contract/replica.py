@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from replicator import masks
 from replicator.catalog import model
 from replicator.catalog.model import Column, Listing, Object, Type
 from replicator.rows import Encoder, Layout, Rejected, Row, rebuild
-from replicator.target import evolve, lease
+from replicator.target import evolve
 from replicator.target.bookkeeping import Bookkeeping, bookkeeping
 from replicator.target.database import Place, Target, open_target
+from replicator.target.lease import Lease, acquire, holder
 from replicator.target.migrate import migrate
 from replicator.target.publish import Counts, Publication, publish
 from replicator.target.quarantine import Quarantine
@@ -74,7 +75,7 @@ class Replica:
     target: Target
     books: Bookkeeping
     layout: Layout
-    lease: lease.Lease
+    lease: Lease
     run_id: str = "run-1"
 
     @property
@@ -108,7 +109,9 @@ class Replica:
         self.read(stage, records, page=page)
         return stage
 
-    def read(self, stage: Stage, records: Sequence[Any], *, page: int = 1000, done: bool = True, staged: int = 0) -> None:
+    def read(
+        self, stage: Stage, records: Sequence[Any], *, page: int = 1000, done: bool = True, staged: int = 0
+    ) -> None:
         pages = [records[at : at + page] for at in range(0, len(records), page)] or [records]
         for number, some in enumerate(pages, 1):
             rows, refused = self.encode(some)
@@ -123,7 +126,9 @@ class Replica:
     def load(self, records: Sequence[Any], extent: Any = "whole", **options: Any) -> Counts:
         return self.publish(self.staged(records), extent, **options)
 
-    def load_partitions(self, records: Mapping[str, Sequence[Any]], unfinished: Sequence[str] = (), **options: Any) -> Counts:
+    def load_partitions(
+        self, records: Mapping[str, Sequence[Any]], unfinished: Sequence[str] = (), **options: Any
+    ) -> Counts:
         stage = self.stage()
         stage.begin(status="reading")
         for name, some in records.items():
@@ -176,36 +181,36 @@ class Replica:
 
     def take_over(self, run_id: str) -> Replica:
         """The next run, while this one only seems to be dead."""
-        self.execute(f"UPDATE {self.runs} SET heartbeat_at = '2020-01-01 00:00:00'")
+        with self.target.begin() as connection:
+            connection.execute(update(self.books.runs).values(heartbeat_at=long_ago()))
         return replace(self, lease=self._lease(run_id), run_id=run_id)
 
-    def _lease(self, run_id: str) -> lease.Lease:
-        began = lease.acquire(self.target, self.books, run_id)
+    def _lease(self, run_id: str) -> Lease:
+        began = acquire(self.target, self.books, run_id)
         note_run(self.target, self.books, run_id)
         return began
-
-    @property
-    def runs(self) -> str:
-        return self.books.runs.fullname
 
 
 def note_run(target: Target, books: Bookkeeping, run_id: str) -> None:
     with target.begin() as connection:
         now = target.dialect.now(connection)
         counts = dict.fromkeys(("requests", "inserted", "updated", "unchanged", "deleted", "quarantined"), 0)
-        run = {"id": run_id, "scope": "", "mode": "full", "status": "running", "holder": lease.holder(), "version": "0"}
+        run = {"id": run_id, "scope": "", "mode": "full", "status": "running", "holder": holder(), "version": "0"}
         connection.execute(insert(books.runs).values(**run, **counts, started_at=now, heartbeat_at=now))
 
 
 def replica(url: str, thing: Object = PLANS, place: Place | None = None, run_id: str = "run-1") -> Replica:
     """An open target with bookkeeping and the object's table."""
     target = open_target(url, place, connections=4)
-    migrate(target)
-    books = bookkeeping(target.dialect)
-    layout = Layout(thing, thing.columns)
-    evolved(target, layout)
-    taken = lease.acquire(target, books, run_id)
-    note_run(target, books, run_id)
+    books, layout = bookkeeping(target.dialect), Layout(thing, thing.columns)
+    try:
+        migrate(target)
+        evolved(target, layout)
+        taken = acquire(target, books, run_id)
+        note_run(target, books, run_id)
+    except BaseException:
+        target.close()
+        raise
     return Replica(target, books, layout, taken, run_id)
 
 
@@ -219,7 +224,7 @@ def evolved(target: Target, *layouts: Layout) -> list[Any]:
 
 def another_process() -> str:
     """A holder that once ran on this machine, in our space of process ids, and is no more."""
-    words = lease.holder().split(" ")
+    words = holder().split(" ")
     child = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(child, 0)
     return " ".join([words[0], words[1], str(child), words[3], "00000000"])

@@ -95,7 +95,7 @@ def test_a_retyped_column_stops_that_object_alone(make: Make) -> None:
     layouts = [replica.layout, layout_of(RULES)]
     with replica.target.begin() as connection:
         changes = evolve.plan(replica.target, connection, layouts)
-    with pytest.raises(TableAltered, match="Plans: column count of table plans is .* is needed"):
+    with pytest.raises(TableAltered, match=r"Plans: column count of table plans is .* is needed"):
         evolve.fit(layouts[0], changes, "evolve")
     assert evolve.fit(layouts[1], changes, "evolve") == layouts[1]
 
@@ -103,7 +103,9 @@ def test_a_retyped_column_stops_that_object_alone(make: Make) -> None:
 @pytest.mark.parametrize("narrow", [model.number, model.integer, model.boolean, model.timestamp])
 def test_a_column_is_widened_to_text_without_loss(make: Make, narrow: Any) -> None:
     old = make(retyped(PLANS, "ratio", narrow))
-    value = {model.number: 0.5, model.integer: 7, model.boolean: True, model.timestamp: "2026-01-02T03:04:05.000Z"}[narrow]
+    value = {model.number: 0.5, model.integer: 7, model.boolean: True, model.timestamp: "2026-01-02T03:04:05.000Z"}[
+        narrow
+    ]
     old.load(plans(5, ratio=value))
     old.execute("ALTER TABLE plans ADD COLUMN owner VARCHAR(20)")
     old.execute("CREATE INDEX by_owner ON plans (owner)")
@@ -167,7 +169,8 @@ def test_the_printed_statements_work_when_a_person_runs_them(database: Database,
     layouts = [layout_of(without(thing, "json_schema", "tags")), layout_of(thing)]
     for layout in layouts:
         with target.begin() as connection:
-            printed = evolve.statements(target, evolve.plan(target, connection, [layout]))
+            changes = evolve.plan(target, connection, [layout])
+            printed = evolve.statements(target, [each for each in changes if not isinstance(each, evolve.Altered)])
         for statement in printed.split(";"):
             if statement.strip():
                 with target.begin() as connection:

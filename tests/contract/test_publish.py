@@ -48,7 +48,9 @@ def test_changed_rows_are_updated_and_the_others_left_alone(plans_replica: Repli
     assert (counts.inserted, counts.updated, counts.unchanged) == (1, 1, 24)
     after = second.rows()
     assert (after["plan_0000"]["name"], after["plan_0000"]["_run_id"]) == ("Renamed", "run-2")
-    assert {key: after[key] for key in before if key != "plan_0000"} == {k: v for k, v in before.items() if k != "plan_0000"}
+    assert {key: after[key] for key in before if key != "plan_0000"} == {
+        k: v for k, v in before.items() if k != "plan_0000"
+    }
 
 
 def test_vanished_rows_become_tombstones_that_keep_their_values_and_come_back(plans_replica: Replica) -> None:
@@ -121,7 +123,11 @@ def test_a_row_that_moves_to_another_partition_is_not_buried_with_the_old_one(ma
     stage = replica.stage()
     stage.begin(status="reading")
     table = replica.target.engine.dialect.identifier_preparer.format_table(stage.table)
-    replica.execute(f"INSERT INTO {table} SELECT {', '.join(n for n, _ in replica.layout.staged)} FROM rules".replace(" key,", ' "key",' if replica.target.dialect.title != "MySQL" else " `key`,"))
+    replica.execute(
+        f"INSERT INTO {table} SELECT {', '.join(n for n, _ in replica.layout.staged)} FROM rules".replace(
+            " key,", ' "key",' if replica.target.dialect.title != "MySQL" else " `key`,"
+        )
+    )
     replica.execute(f"UPDATE {table} SET _partition = 'p2'")
     from replicator.target.stage import Batch
     from replicator.target.state import Checkpoint
@@ -153,8 +159,10 @@ def test_a_rule_that_a_user_added_undoes_the_whole_publication(plans_replica: Re
     with pytest.raises(TargetError) as caught:
         plans_replica.publish(stage)
     said = str(caught.value)
-    assert name in said and said.count("\n") == 0
-    assert "Plan 3" not in said and "hush-hush" not in said
+    assert name in said
+    assert said.count("\n") == 0
+    assert "Plan 3" not in said
+    assert "hush-hush" not in said
     assert plans_replica.rows() == before
     assert plans_replica.object_state().records == state.records
     assert stage.resumable()[""].done
@@ -162,7 +170,7 @@ def test_a_rule_that_a_user_added_undoes_the_whole_publication(plans_replica: Re
 
 def test_what_a_token_without_rights_sees_empty_is_not_emptied(plans_replica: Replica) -> None:
     plans_replica.load([plan(1, writeKeys=["abc"]), plan(2, writeKeys=[])])
-    kept = plans_replica.rows()["plan_0001"]["writeKeys" if False else "write_keys"]
+    kept = plans_replica.rows()["plan_0001"]["write_keys"]
     counts = plans_replica.load([plan(1, writeKeys=[], name="New"), plan(2, writeKeys=["first"])])
     rows = plans_replica.rows()
     assert counts.updated == 2

@@ -34,7 +34,9 @@ def test_a_killed_listing_goes_on_where_it_stopped(plans_replica: Replica) -> No
     assert second.stage().resumable() == {}
 
 
-@pytest.mark.parametrize("loss", ["DELETE FROM {stage} WHERE id = 'plan_0003'", "DELETE FROM {stage}", "DROP TABLE {stage}"])
+@pytest.mark.parametrize(
+    "loss", ["DELETE FROM {stage} WHERE id = 'plan_0003'", "DELETE FROM {stage}", "DROP TABLE {stage}"]
+)
 def test_a_stage_that_lost_rows_is_not_gone_on_with(plans_replica: Replica, loss: str) -> None:
     cut_off(plans_replica)
     stage = plans_replica.stage()

@@ -48,21 +48,67 @@ KEYED = Object(
     each={"planId": ("p1", "p2")},
 )
 
-_SPICES = ["", " ", "a", "A", "a ", "\\N", "\\", "\t", "\n", "\r", "\r\n", "'", '"', "`", "%s", ":x", "😀", "\x00", "\ud800"]
-_SPICES += ["\u2028", "é", "e\u0301", "NULL", "null", "$absent", "0", "-0", "1e5", "\x1a", "\x7f", "\ufffe", "\U0010ffff", "{}"]
+_SPICES = [
+    "",
+    " ",
+    "a",
+    "A",
+    "a ",
+    "\\N",
+    "\\",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    "'",
+    '"',
+    "`",
+    "%s",
+    ":x",
+    "😀",
+    "\x00",
+    "\ud800",
+]
+_SPICES += [
+    "\u2028",
+    "é",
+    "e\u0301",
+    "NULL",
+    "null",
+    "$absent",
+    "0",
+    "-0",
+    "1e5",
+    "\x1a",
+    "\x7f",
+    "\ufffe",
+    "\U0010ffff",
+    "{}",
+]
 #: As json.loads makes them: two halves of a pair that stand side by side are one character.
-texts = st.lists(st.one_of(st.sampled_from(_SPICES), st.text(st.characters(), max_size=5)), max_size=4).map("".join).map(
-    lambda text: json.loads(json.dumps(text))
+texts = (
+    st.lists(st.one_of(st.sampled_from(_SPICES), st.text(st.characters(), max_size=5)), max_size=4)
+    .map("".join)
+    .map(lambda text: json.loads(json.dumps(text)))
 )
 _integers = st.one_of(
-    st.integers(-10, 10), st.integers(), st.sampled_from([2**53 + 1, 2**63 - 1, 2**63, -(2**63), 2**64, 10**30, 10**400])
+    st.integers(-10, 10),
+    st.integers(),
+    st.sampled_from([2**53 + 1, 2**63 - 1, 2**63, -(2**63), 2**64, 10**30, 10**400]),
 )
-_decimals = st.sampled_from(["0.1000000000000000000001", "1e400", "-1e400", "1E-500", "123456789012345678901234567890.5"])
+_decimals = st.sampled_from(
+    ["0.1000000000000000000001", "1e400", "-1e400", "1E-500", "123456789012345678901234567890.5"]
+)
 numbers = st.one_of(
-    _integers, st.floats(allow_nan=False, allow_infinity=False).map(lambda near: exact.number(repr(near))), _decimals.map(Decimal)
+    _integers,
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda near: exact.number(repr(near))),
+    _decimals.map(Decimal),
 )
 names = st.one_of(
-    st.sampled_from(["$absent", "$escaped", "_extra", "_key", "_fingerprint", "__proto__", "select", "order", "createdAt"]), texts
+    st.sampled_from(
+        ["$absent", "$escaped", "_extra", "_key", "_fingerprint", "__proto__", "select", "order", "createdAt"]
+    ),
+    texts,
 )
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, texts),
@@ -73,8 +119,8 @@ _moments = [
     "2021-01-01T00:00:00.000Z", "2021-01-01T00:00:00Z", "2021-01-01T00:00:00.123456Z", "2021-01-01T00:00:00.123456789Z",
     "2021-01-01T00:00:00+05:30", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0999-12-31T23:59:59.999Z",
     "1000-01-01T00:00:00.000Z", "1000-01-01T00:00:00+05:00", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999999Z",
-    "9999-12-31T23:59:59-05:00", "10000-01-01T00:00:00Z", "2021-02-30T00:00:00.000Z", "2021-01-01", "2021-W01-1T00:00:00.000Z",
-    "2021-01-01T24:00:00.000Z", "2021-01-01T23:59:60.000Z", "0000-00-00T00:00:00.000Z", "infinity", "now",
+    "9999-12-31T23:59:59-05:00", "10000-01-01T00:00:00Z", "2021-02-30T00:00:00.000Z", "2021-01-01",
+    "2021-W01-1T00:00:00.000Z", "2021-01-01T24:00:00.000Z", "2021-01-01T23:59:60.000Z", "0000-00-00T00:00:00.000Z", "infinity", "now",
     "1969-12-31T23:59:59.000Z", "2039-01-01T00:00:00.000Z", "1582-10-10T00:00:00.000Z",
 ]  # fmt: skip
 _FITTING: dict[Type, st.SearchStrategy[Any]] = {
@@ -103,7 +149,7 @@ rules = st.fixed_dictionaries({}, optional=_fields(KEYED))
 
 def same(left: Any, right: Any) -> bool:
     """Equal as JSON values: a number is what its text says, whatever Python makes of it; a boolean is no number."""
-    return _plain(left) == _plain(right)
+    return bool(_plain(left) == _plain(right))
 
 
 def _plain(value: Any) -> Any:
