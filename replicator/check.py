@@ -123,7 +123,7 @@ def _refused(error: Unauthorized, elsewhere: Callable[[], Client] | None) -> str
 
 
 def _empty(workspace: Row, elsewhere: Callable[[], Client] | None) -> list[str]:
-    why = f"Workspace {workspace['name']} has no sources, destinations, warehouses or tracking plans that this token sees."
+    why = f"Workspace {workspace['name']} has no sources, destinations, warehouses or plans that this token sees."
     if elsewhere is None:
         return [why]
     try:

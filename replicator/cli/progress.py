@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from .text import plural
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -114,7 +116,9 @@ class Bars:
     def page(self, name: str, *, rows: int, requests: int, done_partitions: int, total: int | None) -> None:
         with self._lock:
             self._pages[name] = self._pages.get(name, 0) + 1
-            told = f"{self._pages[name]:,} pages, {rows:,} rows, {requests:,} requests"
+            told = ", ".join(
+                (plural(self._pages[name], "page"), plural(rows, "row"), plural(requests, "request")),
+            )
             listings = self._partitions.get(name, 1)
             done: dict[str, Any] = {"completed": rows, "total": total}
             if listings > 1:
