@@ -21,7 +21,7 @@ def names(chosen: tuple[Object, ...]) -> list[str]:
 
 
 @given(objects, st.randoms(use_true_random=False), st.booleans())
-def test_a_name_is_found_in_snake_case_and_in_any_case(obj: Object, dice: random.Random, snake: bool) -> None:  # noqa: FBT001
+def test_a_name_is_found_in_snake_case_and_in_any_case(obj: Object, dice: random.Random, snake: bool) -> None:
     name = snake_case(obj.name) if snake else obj.name
     spelling = "".join(dice.choice([letter.upper(), letter.lower()]) for letter in name)
     assert find(spelling) is obj
