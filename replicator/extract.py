@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from replicator import exact
 from replicator.catalog.model import Explode, Object, Shape
 from replicator.errors import Inaccessible, NotFound
+from replicator.rows import MAX_KEY
 from replicator.segment.pages import Broken, Page, pages, record
 from replicator.target.state import Checkpoint
 
@@ -149,7 +150,7 @@ def _param(thing: Object, column: str, listed: Mapping[str, Any], partition: Par
 
 def _askable(value: Any) -> bool:
     """A record whose id is no id is not asked for: the encoder finds the same fault and says so."""
-    return type(value) is int or (type(value) is str and value != "" and exact.is_plain(value))
+    return type(value) is int or (type(value) is str and 0 < len(value) <= MAX_KEY and exact.is_plain(value))
 
 
 def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:

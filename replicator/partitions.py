@@ -15,8 +15,9 @@ from replicator.convert import time_text
 
 #: A partition's name is part of a key, and MySQL's keys end at 255 characters.
 _LONGEST = 200
-#: The deepest window that the volume and delivery endpoints take by the day (resources.md, "Reads that bite").
-_DAYS = 14
+#: Whole days before today. The endpoints reach back 14 days by the day (resources.md, "Reads that bite"); a day less
+#: leaves room for the lag, with which the last midnight may be yesterday's.
+_DAYS = 12
 #: "Lag the end of the window by a minute or more" (openapi.json, getEventsVolumeFromWorkspace).
 _LAG = timedelta(minutes=2)
 _TIMES = ("startTime", "endTime")
@@ -91,7 +92,7 @@ def _windows(thing: Object, periods: Sequence[str], now: datetime, since: str | 
         case Window.VOLUME:
             ended = (now - _LAG).astimezone(UTC)
             midnight = ended.replace(hour=0, minute=0, second=0, microsecond=0)
-            start = midnight - timedelta(days=_DAYS - 1)
+            start = midnight - timedelta(days=_DAYS)
             yield {
                 "startTime": time_text(start),
                 "endTime": time_text(midnight if _keyed_by_window(thing) else ended),
