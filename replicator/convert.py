@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from replicator import exact
 from replicator.catalog.model import Type
 
+#: Names, in `_extra`, the nullable fields that were not sent.
+ABSENT = "$absent"
 #: Returned for a value that the column cannot hold.
 UNFIT: Any = object()
 _INT64 = 2**63
@@ -111,6 +113,37 @@ _CONVERTERS: dict[Type, Callable[[Any], Any]] = {
     Type.JSON: _json,
 }
 _KEY_CONVERTERS: dict[Type, Callable[[Any], Any]] = {Type.TEXT: _key_text, Type.TIMESTAMP: _key_timestamp}
+
+
+class Step(NamedTuple):
+    """How one column is filled."""
+
+    field: str
+    given: bool
+    nullable: bool
+    secret: bool
+    #: What it holds may differ from what was sent although both mean the same (times, ids that came as numbers).
+    rewrites: bool
+    convert: Callable[[Any], Any]
+
+
+def asked(
+    step: Step, record: Mapping[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The value of a column that the record does not fill, or not alone, and where what it cannot hold goes."""
+    name = step.field
+    if step.given and name in given:
+        if name in record:
+            extra[name] = record[name]
+        return given[name], {}
+    if name in record:
+        if record[name] is None and not step.nullable:
+            extra[name] = None
+        return record[name], extra
+    value = given.get(name)
+    if step.nullable or value is not None:
+        extra.setdefault(ABSENT, []).append(name)
+    return value, {}
 
 
 def sent(kind: Type, value: Any) -> Any:

@@ -53,9 +53,7 @@ def by_name(value: Any, mask: Mask) -> Any:
     """Masks, at any depth, what lies under a name that says secret."""
     match value:
         case dict():
-            return {
-                name: mask(item) if says_secret(name) else by_name(item, mask) for name, item in value.items()
-            }
+            return {name: mask(item) if says_secret(name) else by_name(item, mask) for name, item in value.items()}
         case list():
             return [by_name(item, mask) for item in value]
         case _:

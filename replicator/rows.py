@@ -10,19 +10,19 @@ record is rebuilt. Two names in `_extra` are ours:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from replicator import exact, masks
 from replicator.catalog.model import Column, Object, Type
-from replicator.convert import UNFIT, converter, sent
+from replicator.convert import ABSENT, UNFIT, Step, asked, converter, sent
 
-ABSENT, ESCAPED = "$absent", "$escaped"
+ESCAPED = "$escaped"
 #: MySQL's longest indexed key is 255 characters; a longer id would be cut there, so no database takes it.
 MAX_KEY = 255
 _MISSING: Any = object()
@@ -75,18 +75,6 @@ class Layout:
         return repr([(c.name, c.field, c.type.value, c.secret, c.nullable, c.given) for c in self.columns]).encode()
 
 
-class _Step(NamedTuple):
-    """How one column is filled."""
-
-    field: str
-    given: bool
-    nullable: bool
-    secret: bool
-    #: What it holds may differ from what was sent although both mean the same (times, ids that came as numbers).
-    rewrites: bool
-    convert: Callable[[Any], Any]
-
-
 class _Reserved(ValueError):
     """A field that has one of our names in `_extra`."""
 
@@ -105,7 +93,7 @@ class Encoder:
     mask: masks.Mask
     key: bytes
     drift: dict[str, str] = field(default_factory=dict)
-    _plan: tuple[tuple[str, type | None, _Step], ...] = ()
+    _plan: tuple[tuple[str, type | None, Step], ...] = ()
     _known: frozenset[str] = frozenset()
     _expected: frozenset[str] = frozenset()
     _secret: frozenset[str] = frozenset()
@@ -125,11 +113,11 @@ class Encoder:
     def _quick(self, column: Column) -> type | None:
         return None if column.given or column.secret else _QUICK.get(column.type)
 
-    def _step(self, column: Column) -> _Step:
+    def _step(self, column: Column) -> Step:
         is_key = column.name in self.layout.object.key
         convert = converter(column.type, key=is_key)
         rewrites = is_key or column.type is Type.TIMESTAMP
-        return _Step(column.field, column.given, column.nullable, column.secret, rewrites, convert)
+        return Step(column.field, column.given, column.nullable, column.secret, rewrites, convert)
 
     def encode(
         self, records: Sequence[Any], *, plain: bool, given: Mapping[str, Any], partition: str | None
@@ -167,12 +155,12 @@ class Encoder:
         return values
 
     def _held(
-        self, step: _Step, value: Any, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
+        self, step: Step, value: Any, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
     ) -> Any:
         """What the column holds of that value; what it cannot hold goes into `extra`."""
         name = step.field
         if value is None or step.given:
-            value, extra = _asked(step, record, given, extra)
+            value, extra = asked(step, record, given, extra)
             if value is None:
                 return None
         if step.secret:
@@ -274,25 +262,6 @@ class Encoder:
         if len(key) > MAX_KEY:
             raise Unkeyed(f"its id is longer than {MAX_KEY} characters")
         return ()
-
-
-def _asked(
-    step: _Step, record: Mapping[str, Any], given: Mapping[str, Any], extra: dict[str, Any]
-) -> tuple[Any, dict[str, Any]]:
-    """The value of a column that the record does not fill, or not alone, and where what it cannot hold goes."""
-    name = step.field
-    if step.given and name in given:
-        if name in record:
-            extra[name] = record[name]
-        return given[name], {}
-    if name in record:
-        if record[name] is None and not step.nullable:
-            extra[name] = None
-        return record[name], extra
-    value = given.get(name)
-    if step.nullable or value is not None:
-        extra.setdefault(ABSENT, []).append(name)
-    return value, {}
 
 
 def _digest(parts: Sequence[Any]) -> str:

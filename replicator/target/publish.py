@@ -122,7 +122,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         staged = int(connection.execute(select(func.count()).select_from(stage.table)).scalar_one())
         promised = stage.state.staged(connection, name)
         merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
-        counts = merge.perform(filled=filled)
+        counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
         counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
         if counts.deleted and counts.duplicates and not publication.repeats:
@@ -168,11 +168,14 @@ class _Merge:
     #: Staged rows of one key count as one; any of them was true while the listing ran (I2).
     distinct: bool
 
-    def perform(self, *, filled: bool) -> Counts:
+    def perform(self, staged: int, *, filled: bool) -> Counts:
         updated = self._update() if filled else 0
         deleted = self._bury() if filled and self.publication.extent != "none" else 0
-        inserted = self._insert(filled=filled)
-        live = int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
+        live = self._live() if filled else 0
+        # As many alive as staged, and all of them staged: nothing is new, which spares a join.
+        known = filled and self.publication.extent == "whole" and live == staged
+        inserted = 0 if known else self._insert(filled=filled)
+        live = live if known else self._live()
         records = self._records(live, filled=filled, inserted=inserted)
         return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live)
 
@@ -183,6 +186,9 @@ class _Merge:
         if self.publication.extent == "whole":
             return live
         return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
+
+    def _live(self) -> int:
+        return int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
 
     def _scalar(self, query: Any) -> Any:
         return self.connection.execute(query).scalar_one()

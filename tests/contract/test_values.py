@@ -164,3 +164,15 @@ def test_a_server_gets_no_file_that_was_not_offered(plans_replica: Replica) -> N
         connection.exec_driver_sql("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE stolen")
     with plans_replica.target.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM stolen").scalar() == 0
+
+
+def test_nor_another_than_the_one_that_was_offered(plans_replica: Replica) -> None:
+    if plans_replica.target.dialect.title != "MySQL":
+        pytest.skip("only MySQL and MariaDB ask for files of the client's")
+    plans_replica.execute("CREATE TABLE stolen (line TEXT)")
+    with plans_replica.target.transaction() as connection:
+        driver: Any = connection.connection.driver_connection
+        with driver.offering(b"ours"), pytest.raises(DBAPIError):
+            connection.exec_driver_sql("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE stolen")
+    with plans_replica.target.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM stolen").scalar() == 0
