@@ -40,6 +40,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         pytest.skip(str(error))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that is about some kinds of database only is no test of the others: it is not left out there."""
+    foreign = [item for item in items if _is_foreign(item)]
+    config.hook.pytest_deselected(items=foreign)
+    items[:] = [item for item in items if item not in set(foreign)]
+
+
+def _is_foreign(item: pytest.Item) -> bool:
+    kinds = {name for marker in item.iter_markers("kinds") for name in marker.args}
+    call = getattr(item, "callspec", None)
+    return bool(kinds) and call is not None and call.params.get("database") not in kinds
+
+
 @pytest.fixture
 def target_url(database: Database) -> str:
     return database.url

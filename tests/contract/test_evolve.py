@@ -150,9 +150,8 @@ def test_two_prefixes_in_one_database_do_not_mix(make: Make) -> None:
     assert (one.object_state().records, other.object_state().records) == (5, 3)
 
 
+@pytest.mark.kinds("postgresql")  # the only one with schemas inside a database
 def test_a_schema_of_its_own_is_made(database: Database, make: Make) -> None:
-    if database.kind != "postgresql":
-        pytest.skip("only PostgreSQL has schemas inside a database")
     replica = make(place=Place(schema="Segment Data"))
     replica.load(plans(5))
     assert evolved(replica.target, replica.layout) == []

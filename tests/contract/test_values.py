@@ -126,9 +126,8 @@ def test_an_unknown_field_is_kept_and_noted(plans_replica: Replica) -> None:
     assert encoder.drift == {"color": "unknown to the catalog", "count": "a str that its column cannot hold"}
 
 
+@pytest.mark.kinds("postgresql", "mariadb", "mysql")  # SQLite refuses no value of a row
 def test_a_row_that_the_database_refuses_is_quarantined_and_the_others_stay(plans_replica: Replica) -> None:
-    if plans_replica.target.dialect.title == "SQLite":
-        pytest.skip("SQLite refuses no value of a row")
     stage = plans_replica.stage()
     stage.begin(status="reading")
     rows, _ = plans_replica.encode([plan(at) for at in range(20)])
@@ -145,9 +144,8 @@ def test_a_row_that_the_database_refuses_is_quarantined_and_the_others_stay(plan
     assert "plan_0007" in row["record"]
 
 
+@pytest.mark.kinds("mariadb", "mysql")
 def test_without_local_infile_rows_are_inserted(make: Make, database: Any) -> None:
-    if database.kind not in {"mariadb", "mysql"}:
-        pytest.skip("only MySQL and MariaDB load files of the client's")
     from tests.contract.replica import replica
 
     slow = replica(database.url + "?local_infile=0")
@@ -156,9 +154,8 @@ def test_without_local_infile_rows_are_inserted(make: Make, database: Any) -> No
     slow.target.close()
 
 
+@pytest.mark.kinds("mariadb", "mysql")
 def test_a_server_gets_no_file_that_was_not_offered(plans_replica: Replica) -> None:
-    if plans_replica.target.dialect.title != "MySQL":
-        pytest.skip("only MySQL and MariaDB ask for files of the client's")
     plans_replica.execute("CREATE TABLE stolen (line TEXT)")
     with pytest.raises(DBAPIError), plans_replica.target.transaction() as connection:
         connection.exec_driver_sql("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE stolen")
@@ -166,9 +163,8 @@ def test_a_server_gets_no_file_that_was_not_offered(plans_replica: Replica) -> N
         assert connection.exec_driver_sql("SELECT count(*) FROM stolen").scalar() == 0
 
 
+@pytest.mark.kinds("mariadb", "mysql")
 def test_nor_another_than_the_one_that_was_offered(plans_replica: Replica) -> None:
-    if plans_replica.target.dialect.title != "MySQL":
-        pytest.skip("only MySQL and MariaDB ask for files of the client's")
     plans_replica.execute("CREATE TABLE stolen (line TEXT)")
     with plans_replica.target.transaction() as connection:
         driver: Any = connection.connection.driver_connection

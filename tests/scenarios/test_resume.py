@@ -263,7 +263,7 @@ def test_another_listing_than_the_one_that_was_begun_does_not_go_on_with_its_pag
     one.do("DELETE FROM audit_events")
     assert one.run("AuditEvents", full=True, told=Told(stop_after=3)).status == "interrupted"
     one.run("AuditEvents")
-    assert len(one.live("audit_events")) == 0, "the window since the bookmark holds none"
+    assert len(one.live("audit_events")) < 50, "the window since the bookmark holds the last hour's alone"
     one.run("AuditEvents", full=True)
     assert len(one.live("audit_events")) == 800
 
