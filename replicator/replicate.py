@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: A batch is committed when it holds this many rows, or about this many characters.
-BATCH_ROWS, BATCH_SIZE = 5_000, 4_000_000
+BATCH_ROWS, BATCH_SIZE = 2_000, 1_000_000
 #: An unfinished listing older than this begins anew: its first pages say little about today.
 STALE = timedelta(hours=24)
 #: Events may reach the audit trail late; how late is not stated, so a window overlaps the one before by this much.

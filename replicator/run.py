@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+from replicator import pace
 from replicator.catalog import with_parents
 from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError
 from replicator.lanes import Lanes, Surroundings
@@ -69,7 +70,7 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
         ledger.withdraw()
         raise
     try:
-        with ledger.beating():
+        with pace.steady(), ledger.beating():
             return _run(target, client, options, progress, stop, ledger, held)
     finally:
         _give_back(target, held)
