@@ -35,6 +35,7 @@ ZERO = "0001-01-01T00:00:00"
 def test_every_value_of_every_record_is_in_its_row_and_a_second_run_writes_nothing(replica: Replica) -> None:
     run = replica.run("all", periods=(PERIOD,))
     assert (run.status, run.exit_code, run.error) == ("done", 0, None), [each for each in run.objects if each.error]
+    assert not [each.unseen for each in run.objects if each.unseen]
     asked = len(replica.network.asked)
     assert run.requests == asked
     # The check of the workspace, and regulations that two listings show.

@@ -178,6 +178,15 @@ def test_a_listing_that_moved_while_it_was_read_deletes_nothing(replica: Replica
     assert not row["complete"]
 
 
+def test_a_parents_listing_that_moved_deletes_nothing(one: Replica) -> None:
+    one.run("TrackingPlanRules")
+    plan = one.rows("tracking_plans")[0]["id"]
+    before = one.contents(but=())
+    one.network.on(f"/tracking-plans/{plan}/rules", net.data(lambda found: found["rules"].pop()))
+    assert result(one.run("TrackingPlanRules"), "TrackingPlanRules").deleted == 0
+    assert one.contents(but=()) == before
+
+
 def _shift(found: dict[str, Any], shift: Moved) -> None:
     found["transformations"] = shift(found["transformations"])
 

@@ -207,7 +207,9 @@ def test_a_run_that_was_taken_over_stores_nothing_more(replica: Replica) -> None
     replica.run("Roles", "Transformations")
     before = replica.contents(but=())
     replica.network.on("/transformations", taken_over)
-    run = replica.run("Transformations")
+    told = Told()
+    run = replica.run("Transformations", told=told)
+    assert told.stop.is_set(), "every thread of the run is told"
     assert (run.status, run.exit_code) == ("failed", 1)
     assert "Another run took over" in (run.error or "")
     assert replica.contents(but=()) == before
@@ -262,7 +264,9 @@ def test_another_listing_than_the_one_that_was_begun_does_not_go_on_with_its_pag
     one.run("AuditEvents")
     one.do("DELETE FROM audit_events")
     assert one.run("AuditEvents", full=True, told=Told(stop_after=3)).status == "interrupted"
+    one.network.forget()
     one.run("AuditEvents")
+    assert not [target for target in one.network.asked if "cursor" in target]
     assert len(one.live("audit_events")) < 50, "the window since the bookmark holds the last hour's alone"
     one.run("AuditEvents", full=True)
     assert len(one.live("audit_events")) == 800
