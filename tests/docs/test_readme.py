@@ -21,9 +21,12 @@ def commands() -> list[tuple[str, str]]:
 
 
 def stable(output: str) -> list[str]:
-    """The lines less what differs from run to run: times, ids, pytest's counts, the width of columns."""
+    """The lines less what differs from run to run: times, ids, pytest's counts, the width of columns, `...`."""
     output = re.sub(r"\b[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", "ID", output)
     output = re.sub(r"\d+ (passed|skipped|deselected)", r"N \1", output)
+    # Metrics of the last two weeks end at the present hour.
+    output = re.sub(r"\b\d+,\d+ inserted|\b\d+ requests", "N", output)
+    output = re.sub(r"^\.\.\.$", "", output, flags=re.MULTILINE)
     output = re.sub(r"\b\d+(:\d\d)+\b|\b\d+\.\d+( ?m?s\b)?|\b\d+ ?m?s\b", "TIME", output)
     return [" ".join(re.sub(r"[^\w\s.,:;/()'%+-]|--+", " ", line).split()) for line in output.splitlines()]
 
