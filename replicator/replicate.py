@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A batch is committed when it holds this many rows, or about this many characters.
-BATCH_ROWS, BATCH_SIZE = 2_000, 1_000_000
+#: A batch is committed when it holds this many rows, or about this many characters, or is this many seconds old:
+#: where the API allows two requests a minute, a killed run must not lose an hour of them.
+BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 2_000, 1_000_000, 2.0
 #: An unfinished listing older than this begins anew: its first pages say little about today.
 STALE = timedelta(hours=24)
 #: Events may reach the audit trail late; how late is not stated, so a window overlaps the one before by this much.
@@ -104,7 +105,7 @@ class _Replication:
         self.object = stage.layout.object
         self.resumed, self.figures, self.counters = resumed, figures, counters
         self.began = state.listing_began_at if resumed and state.listing_began_at else reading.now
-        self.started = time.monotonic()
+        self.started = self.flushed = time.monotonic()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.staged = {name: each.staged for name, each in resumed.items()}
         self.rows: list[Row] = []
@@ -188,7 +189,8 @@ class _Replication:
         self._compare_totals(fetched)
         if fetched.gone:
             self._note_moved(name, f"{fetched.gone} of the listed records were gone when they were asked for by id")
-        if len(self.rows) >= BATCH_ROWS or self.size >= BATCH_SIZE:
+        age = time.monotonic() - self.flushed
+        if len(self.rows) >= BATCH_ROWS or self.size >= BATCH_SIZE or age >= BATCH_SECONDS:
             self._flush()
         total = fetched.total if self.figures.partitions == 1 else None
         self.reading.report(Progressed(sum(self.staged.values()), self.counters.requests, self.finished, total))
@@ -225,6 +227,7 @@ class _Replication:
             return
         self.figures.quarantined += self.stage.append(Batch(self.rows, self.refused, list(self.checkpoints.values())))
         self.rows, self.refused, self.checkpoints, self.size = [], [], {}, 0
+        self.flushed = time.monotonic()
 
     def _publication(self) -> Publication:
         return Publication(

@@ -117,14 +117,20 @@ def _by_key(replica: Replica) -> dict[str, dict[str, tuple[str, bool]]]:
     }
 
 
-def test_the_pages_that_a_killed_run_stored_are_not_asked_for_again(replica: Replica) -> None:
-    """Batches are large; one page each shows where the listing goes on."""
+def test_a_run_killed_between_two_pages_asks_for_the_rest_alone(replica: Replica) -> None:
+    replica.network.page_size = 10
+    with _killed_after(replica.url, replica.network, 31, "Suppressions"):
+        (checkpoint,) = replica.books("checkpoints")
+        assert checkpoint["pages"] == 30
+        again = replica.run("Suppressions")
+    assert (again.status, again.requests) == ("done", 1 + 60 - 30)
+    assert len({row["_key"] for row in replica.live("suppressions")}) == len(replica.rows("suppressions")) == 600
+
+
+def test_the_pages_that_a_stopped_run_stored_are_not_asked_for_again(replica: Replica) -> None:
     network = replica.network
     network.page_size = 10
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("replicator.replicate.BATCH_ROWS", 1)
-        stop = Told(stop_after=30)
-        assert replica.run("Suppressions", told=stop, mask_key=KEY).status == "interrupted"
+    assert replica.run("Suppressions", told=Told(stop_after=30), mask_key=KEY).status == "interrupted"
     (checkpoint,) = replica.books("checkpoints")
     assert checkpoint["pages"] >= 30
     network.forget()
