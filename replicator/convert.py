@@ -79,8 +79,11 @@ def _timestamp(value: Any) -> Any:
         parsed = _parse(value)
     except ValueError:
         return UNFIT
-    if len(value) == 24 and value[7] == "-" and value[10] == "T" and value[19:24:4] == ".Z" and value >= "1000":
-        return value if value[11:13] != "24" else time_text(parsed)
+    if value[7:11:3] == "-T" and value >= "1000" and value[11:13] != "24":
+        if len(value) == 24 and value[19:24:4] == ".Z":
+            return value
+        if len(value) == 20 and value[13::3] == "::Z":
+            return f"{value[:19]}.000Z"
     if value.startswith("0001-01-01T00:00:00"):
         return None
     try:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from replicator import exact
-from replicator.catalog.model import Explode, Object, Shape
+from replicator.catalog.model import Explode, Listing, Object, Shape
 from replicator.errors import Inaccessible, NotFound
 from replicator.rows import MAX_KEY
 from replicator.segment.pages import Broken, Page, pages, record
@@ -167,11 +167,16 @@ def shaped(thing: Object, records: Sequence[Any], position: int) -> Iterator[Any
         if not isinstance(each, dict):
             yield each
             continue
-        lifted = {name: _inside(each, path) for name, path in listing.lifted.items()}
-        one = {**each, **{name: value for name, value in lifted.items() if value is not None}}
-        if listing.position:
-            one[listing.position] = position + at
+        one = _placed(listing, each, position + at) if listing.lifted or listing.position else each
         yield from _exploded(thing.explode, one) if thing.explode else (one,)
+
+
+def _placed(listing: Listing, each: dict[str, Any], position: int) -> dict[str, Any]:
+    lifted = {name: _inside(each, path) for name, path in listing.lifted.items()}
+    one = {**each, **{name: value for name, value in lifted.items() if value is not None}}
+    if listing.position:
+        one[listing.position] = position
+    return one
 
 
 def _inside(value: Any, path: Sequence[str]) -> Any:
@@ -181,11 +186,11 @@ def _inside(value: Any, path: Sequence[str]) -> Any:
 
 
 def _exploded(explode: Explode, one: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    elements = one.get(explode.field)
+    rest = one.copy()
+    elements = rest.pop(explode.field, None)
     if not isinstance(elements, list):
         yield one
         return
-    rest = {name: value for name, value in one.items() if name != explode.field}
     for element in elements:
         yield {**rest, **element} if isinstance(element, dict) else {**rest, explode.into: element}
 
