@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
-
-import psycopg
-import pymysql
-from sqlalchemy import make_url
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from benchmarks.pages import Reader, Row, stored
 from benchmarks.workspace import OBJECTS
 from replicator.catalog import by_name
 from replicator.catalog.model import Type
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    import psycopg
+    import pymysql
 
 #: So many rows go into one LOAD DATA.
 FILE_ROWS = 5_000
@@ -34,7 +36,7 @@ class Load(Protocol):
 
 def replicate(reader: Reader, url: str) -> int:
     """Every object into a plain table of its own, one transaction each; returns the rows."""
-    kind = make_url(url).get_backend_name()
+    kind = urlsplit(url).scheme.partition("+")[0]
     load = _LOADS[kind]
     total = 0
     with _connected(kind, url) as driver:
@@ -49,29 +51,45 @@ def replicate(reader: Reader, url: str) -> int:
 
 @contextmanager
 def _connected(kind: str, url: str) -> Iterator[Any]:
-    parsed = make_url(url)
-    driver: Any
-    match kind:
-        case "sqlite":
-            driver = sqlite3.connect(parsed.database or "")
-            driver.execute("PRAGMA journal_mode = WAL")
-            driver.execute("PRAGMA synchronous = NORMAL")
-        case "postgresql":
-            driver = psycopg.connect(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
-        case _:
-            driver = pymysql.connect(
-                host=parsed.host or "localhost",
-                port=parsed.port or 3306,
-                user=parsed.username,
-                password=parsed.password or "",
-                database=parsed.database,
-                charset="utf8mb4",
-                local_infile=True,
-            )
+    """Only the driver that is needed is imported: its time counts."""
+    driver = _CONNECTS[kind](url)
     try:
         yield driver
     finally:
         driver.close()
+
+
+def _open_sqlite(url: str) -> sqlite3.Connection:
+    import sqlite3
+
+    driver = sqlite3.connect(url.removeprefix("sqlite:///"))
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute("PRAGMA synchronous = NORMAL")
+    return driver
+
+
+def _open_postgresql(url: str) -> psycopg.Connection[Any]:
+    import psycopg
+
+    return psycopg.connect(url.replace("+psycopg", "", 1))
+
+
+def _open_mysql(url: str) -> pymysql.Connection[Any]:
+    import pymysql
+
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname or "localhost",
+        port=parts.port or 3306,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path[1:].partition("?")[0],
+        charset="utf8mb4",
+        local_infile=True,
+    )
+
+
+_CONNECTS: dict[str, Callable[[str], Any]] = {"sqlite": _open_sqlite, "postgresql": _open_postgresql, "mysql": _open_mysql}
 
 
 def _sqlite(driver: sqlite3.Connection, table: str, pages: Iterable[list[Row]]) -> int:
