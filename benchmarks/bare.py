@@ -89,7 +89,11 @@ def _open_mysql(url: str) -> pymysql.Connection[Any]:
     )
 
 
-_CONNECTS: dict[str, Callable[[str], Any]] = {"sqlite": _open_sqlite, "postgresql": _open_postgresql, "mysql": _open_mysql}
+_CONNECTS: dict[str, Callable[[str], Any]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": _open_postgresql,
+    "mysql": _open_mysql,
+}
 
 
 def _sqlite(driver: sqlite3.Connection, table: str, pages: Iterable[list[Row]]) -> int:
