@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 #: Rows are tuples of strings, which never make cycles: looking for some after each 700 of them took a fifth of a run.
 _COLLECT_AFTER = 50_000
 #: Encoding a page takes milliseconds; threads that take turns in the midst of it only cost.
-_TURN_SECONDS = 0.02
+_TURN_SECONDS = 0.01
 #: glibc gives each thread an arena of its own and keeps what was freed there: 40 MB for a dozen threads.
 _M_ARENA_MAX, _ARENAS = -8, 1
 

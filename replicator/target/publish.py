@@ -244,6 +244,8 @@ class _Merge:
         query = select(*published.values(), *added)
         if filled:
             query = query.where(~self._exists(self.table, source.c[self.stage.layout.primary_key], source))
+        # In the order of the primary key its index grows at its end: twice as fast, and packed.
+        query = query.order_by(source.c[self.stage.layout.primary_key])
         statement = insert(self.table).from_select([*published, "_synced_at", "_run_id"], query)
         return self.connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
 

@@ -67,9 +67,13 @@ def _column(target: Target, layout: Layout, name: str, kind: Type, *, stage: boo
 
 
 def _indexed(layout: Layout) -> list[str]:
-    """The parts of a natural key are what people join by; `_partition` is what a partial listing publishes by."""
+    """The ids in a natural key are what people join by; `_partition` is what a partial listing publishes by.
+
+    Other parts of a key, such as types, have few values: an index on them is of no use, and slow to fill.
+    """
     parts = [column.name for column in layout.columns if layout.keyed and column.name in layout.object.key]
-    return parts[:2] + (["_partition"] if layout.object.partitioned else [])
+    ids = [name for name in parts if name == "id" or name.endswith("_id")]
+    return ids[:2] + (["_partition"] if layout.object.partitioned else [])
 
 
 def _short(name: str) -> str:
