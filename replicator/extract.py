@@ -115,8 +115,10 @@ class Extraction:
             done=page.next is None,
         )
         stream.checkpoint = after
-        whole = [each for each in page.records if not isinstance(each, Broken)]
-        broken = [each for each in page.records if isinstance(each, Broken)]
+        whole, broken = page.records, list[Broken]()
+        if Broken in set(map(type, whole)):
+            whole = [each for each in page.records if not isinstance(each, Broken)]
+            broken = [each for each in page.records if isinstance(each, Broken)]
         records = list(shaped(self.object, whole, before.position))
         return Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 #: A batch is committed when it holds this many rows, or about this many characters, or is this many seconds old:
 #: where the API allows two requests a minute, a killed run must not lose an hour of them.
-BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 2_000, 1_000_000, 2.0
+BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 5_000, 1_000_000, 2.0
 #: An unfinished listing older than this begins anew: its first pages say little about today.
 STALE = timedelta(hours=24)
 #: Events may reach the audit trail late; how late is not stated, so a window overlaps the one before by this much.
@@ -200,9 +200,9 @@ class _Replication:
         name = partition.name if self.object.partitioned else None
         made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
         refused = [(partition.name, each.reason, shown(each, self.object)) for each in fetched.broken]
+        if Rejected not in set(map(type, made)):
+            return made, refused  # type: ignore[return-value] # see the line above
         bad = [each for each in made if isinstance(each, Rejected)]
-        if not bad:
-            return made, refused  # type: ignore[return-value] # no Rejected among them
         refused += [(partition.name, each.reason, each.record) for each in bad]
         return [each for each in made if not isinstance(each, Rejected)], refused
 

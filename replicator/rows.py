@@ -145,11 +145,11 @@ class Encoder:
 
     def _values(self, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]) -> list[Any]:
         """Hot path: most values are what their column holds."""
-        values: list[Any] = []
-        add, get = values.append, record.get
-        for name, quick, step in self._plan:
-            value = get(name)
-            add(value if type(value) is quick else self._held(step, value, record, given, extra))
+        get, held = record.get, self._held
+        values = [
+            value if type(value := get(name)) is quick else held(step, value, record, given, extra)
+            for name, quick, step in self._plan
+        ]
         if not record.keys() <= self._known:
             self._keep_unknown(record, extra)
         return values

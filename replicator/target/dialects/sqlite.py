@@ -75,7 +75,7 @@ class SQLite:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA cache_size = -16000")
+            connection.execute("PRAGMA cache_size = -4000")
             # What a long publication grew the log to is given back at the next checkpoint.
             connection.execute("PRAGMA journal_size_limit = 67108864")
 
