@@ -91,14 +91,17 @@ def open_books(settings: Settings) -> Target:
         raise ConfigError(
             f"There is no file {sqlite_file(settings.target)}: name another --target, or run `replicator replicate`."
         )
-    with target.reading() as reading:
-        found = migrate.revision(reading, target.dialect)
-    if found is None:
+    try:
+        with target.reading() as reading:
+            found = migrate.revision(reading, target.dialect)
+        if found is None:
+            raise ConfigError(
+                f"Nothing was replicated into {target.where} yet: name another --target, or run `replicator replicate`."
+            )
+        migrate.migrate(target, allowed=False)
+    except BaseException:
         target.close()
-        raise ConfigError(
-            f"Nothing was replicated into {target.where} yet: name another --target, or run `replicator replicate`."
-        )
-    migrate.migrate(target, allowed=False)
+        raise
     return target
 
 
