@@ -84,25 +84,29 @@ def open_existing(settings: Settings) -> Target | None:
 
 def open_books(settings: Settings) -> Target:
     """The database with our bookkeeping in it; ConfigError where nothing was replicated into it yet."""
-    from replicator.target import migrate
-
     target = open_existing(settings)
     if target is None:
         raise ConfigError(
             f"There is no file {sqlite_file(settings.target)}: name another --target, or run `replicator replicate`."
         )
     try:
-        with target.reading() as reading:
-            found = migrate.revision(reading, target.dialect)
-        if found is None:
-            raise ConfigError(
-                f"Nothing was replicated into {target.where} yet: name another --target, or run `replicator replicate`."
-            )
-        migrate.migrate(target, allowed=False)
+        _refuse_without_books(target)
     except BaseException:
         target.close()
         raise
     return target
+
+
+def _refuse_without_books(target: Target) -> None:
+    from replicator.target import migrate
+
+    with target.reading() as reading:
+        found = migrate.revision(reading, target.dialect)
+    if found is None:
+        raise ConfigError(
+            f"Nothing was replicated into {target.where} yet: name another --target, or run `replicator replicate`."
+        )
+    migrate.migrate(target, allowed=False)
 
 
 def open_nowhere(settings: Settings) -> Target:
