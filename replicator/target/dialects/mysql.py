@@ -243,12 +243,13 @@ class MySQL:
 
     @contextmanager
     def queue(self, connection: Connection, name: str) -> Iterator[None]:
-        """DDL commits here, so the lock is the session's own and is given back."""
+        """DDL commits here, so the lock is the session's own and is given back, once the rows are committed too."""
         name = f"{name[:30]} {connection.engine.url.database}"[:64]
         if not connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": name}).scalar_one():
             raise TargetUnusable("Another run has been changing the tables for more than a minute: wait for it to end.")
         try:
             yield
+            connection.execute(text("COMMIT"))
         finally:
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
