@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from .messages import Refusal
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 class Token:
     secret: str
     role: str = "Workspace Owner"
+
+    @property
+    def actor(self) -> str:
+        """How the audit trail names it (resources.md, "Change detection")."""
+        return f"public-api-token/{blake2b(self.secret.encode(), digest_size=6).hexdigest()}"
 
     def __repr__(self) -> str:
         return f"Token(…, role={self.role!r})"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .series import Nested, Record, Rows, Series
+from .messages import not_found
+from .series import Record, Rows, Series
 from .world import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .query import Query
+    from .state import Children
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Call:
     version: str
     #: When the listing began: the clock, or what the cursor has kept of it.
     anchor: int = 0
+    #: What a write carries, valid by its shape.
+    body: Record = field(default_factory=dict)
+    #: Who asks, as the audit trail names it.
+    actor: str = ""
 
 
 RowsOf = Callable[[World, Call], Rows]
@@ -67,37 +73,49 @@ class Whole:
     data: Callable[[World, Call], Mapping[str, Any]]
 
 
-Answer = Paged | One | Whole
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An operation with an effect. Its function returns all of `data`, or raises before it has changed anything."""
+
+    effect: Callable[[World, Call], Mapping[str, Any]]
+    #: Of the answer: 201 on eight creates (resources.md, "Envelope and errors").
+    status: int = 200
 
 
-def walk(world: World, ids: Sequence[str], levels: Sequence[LevelOf]) -> int:
-    """The index of the last id, each being a child of the one before; raises the API's 404."""
-    parent = levels[0](world).index_of(ids[0])
-    for level, identifier in zip(levels[1:], ids[1:], strict=False):
-        series = level(world)
-        if not isinstance(series, Nested):
-            message = f"{level.__name__} has no parents"
-            raise TypeError(message)
-        series.find_in(parent, identifier)
-        parent = series.index_of(identifier)
+Answer = Paged | One | Whole | Write
+
+
+def walk(world: World, ids: Sequence[str], levels: Sequence[LevelOf]) -> str:
+    """The last of these ids, each being that of a child of the one before; raises the API's 404."""
+    parent = ids[0]
+    world.table(levels[0]).get(parent)
+    for above, level, identifier in zip(levels, levels[1:], ids[1:], strict=False):
+        if not world.table(level).is_child(identifier, parent, world.table(above).born_index(parent)):
+            raise not_found()
+        parent = identifier
     return parent
+
+
+def children(world: World, parents: LevelOf, parent: str, level: LevelOf) -> Children:
+    """The records of `level` that are children of this record of `parents`; raises the API's 404."""
+    above = world.table(parents)
+    above.get(parent)
+    return world.table(level).children(parent, above.born_index(parent))
 
 
 def listing(*levels: LevelOf) -> RowsOf:
     """The records of the last level: all of them, or the children that the path names the parents of."""
 
     def rows(world: World, call: Call) -> Rows:
-        series = levels[-1](world)
         if len(levels) == 1:
-            return series
-        parent = walk(world, call.ids, levels[:-1])
-        return series.of(parent) if isinstance(series, Nested) else series
+            return world.table(levels[0])
+        return children(world, levels[-2], walk(world, call.ids, levels[:-1]), levels[-1])
 
     return rows
 
 
 def record(*levels: LevelOf) -> RecordOf:
     def found(world: World, call: Call) -> Record:
-        return levels[-1](world)[walk(world, call.ids, levels)]
+        return world.table(levels[-1]).get(walk(world, call.ids, levels))
 
     return found

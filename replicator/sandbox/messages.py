@@ -56,3 +56,7 @@ def not_found(what: str = "Resource") -> Refusal:
 
 def invalid(field: str, problem: str) -> Refusal:
     return Refusal(422, "input-validation", f'"{field}" {problem}', field=field)
+
+
+def conflict(field: str, problem: str) -> Refusal:
+    return Refusal(409, "RequestError", f'"{field}" {problem}', field=field)

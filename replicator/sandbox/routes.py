@@ -1,4 +1,6 @@
-"""All 100 GET operations: where each is, in which versions, how often it may be asked, and what answers it.
+"""All operations: where each is, in which versions, how often it may be asked, and what answers it.
+
+The 100 GET operations are here, the writes in `writes/`.
 
 Paths, versions, limits and features are those of openapi.json; a test compares them.
 """
@@ -25,18 +27,11 @@ from .content import (
     warehouses,
     workspace,
 )
-from .routing import Route
+from .routing import ALPHA, BETA, FROM_BETA, STABLE, V1, WITHOUT_BETA, Route
+from .writes import WRITES
 
 if TYPE_CHECKING:
     from .content.delivery import Stage
-
-# The versions that an operation has, most stable first.
-V1 = ("v1",)
-BETA = ("v1beta",)
-ALPHA = ("v1alpha",)
-STABLE = ("v1", "v1beta", "v1alpha")
-FROM_BETA = ("v1beta", "v1alpha")
-WITHOUT_BETA = ("v1", "v1alpha")
 
 
 def _overview(stage: Stage) -> Paged:
@@ -45,7 +40,7 @@ def _overview(stage: Stage) -> Paged:
 
 
 # fmt: off
-ROUTES: tuple[Route, ...] = (
+_READS: tuple[Route, ...] = (
     Route("/", "getWorkspace", STABLE, One("workspace", workspace.workspace)),
     Route("/audit-events", "listAuditEvents", STABLE,
           Paged("events", audit.events, cursor="frozen", total=False)),
@@ -240,3 +235,5 @@ ROUTES: tuple[Route, ...] = (
           Paged("reports", warehouses.syncs_of_warehouse, end="null", total=False), limit=2),
 )
 # fmt: on
+
+ROUTES = (*_READS, *WRITES)

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from .calls import Answer
 
 
+# The versions that an operation has, most stable first.
+V1 = ("v1",)
+BETA = ("v1beta",)
+ALPHA = ("v1alpha",)
+STABLE = ("v1", "v1beta", "v1alpha")
+FROM_BETA = ("v1beta", "v1alpha")
+WITHOUT_BETA = ("v1", "v1alpha")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """An operation of the contract: openapi.json names each of these fields."""
@@ -24,13 +33,15 @@ class Route:
     limit: int | None = None
     #: What the workspace must have bought.
     feature: str | None = None
+    method: str = "GET"
 
 
 @dataclass(slots=True)
 class _Node:
     fixed: dict[str, _Node] = field(default_factory=dict)
     parameter: _Node | None = None
-    route: Route | None = None
+    #: By method.
+    routes: dict[str, Route] = field(default_factory=dict)
 
 
 class Routes:
@@ -43,24 +54,26 @@ class Routes:
                     node.parameter = node = node.parameter or _Node()
                 else:
                     node = node.fixed.setdefault(segment, _Node())
-            node.route = route
+            node.routes[route.method] = route
 
-    def match(self, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    def match(self, method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
         """The route and the decoded values of its parameters (an event's name may hold a slash)."""
         segments = _segments(path)
-        return None if "" in segments else _descend(self._root, segments, ())
+        return None if "" in segments else _descend(self._root, method, segments, ())
 
 
 def _segments(path: str) -> list[str]:
     return path.strip("/").split("/") if path.strip("/") else []
 
 
-def _descend(node: _Node, segments: Sequence[str], ids: tuple[str, ...]) -> tuple[Route, tuple[str, ...]] | None:
+def _descend(
+    node: _Node, method: str, segments: Sequence[str], ids: tuple[str, ...]
+) -> tuple[Route, tuple[str, ...]] | None:
     if not segments:
-        return (node.route, ids) if node.route else None
+        return (node.routes[method], ids) if method in node.routes else None
     first, rest = segments[0], segments[1:]
     fixed = node.fixed.get(first)
-    found = _descend(fixed, rest, ids) if fixed else None
+    found = _descend(fixed, method, rest, ids) if fixed else None
     if found is None and node.parameter is not None:
-        return _descend(node.parameter, rest, (*ids, unquote(first)))
+        return _descend(node.parameter, method, rest, (*ids, unquote(first)))
     return found

@@ -5,31 +5,45 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .behaviour import Behaviour
 from .draws import Draw
 from .ids import Ids
+from .moments import with_millis
+from .state import Level, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from .calls import Call
     from .series import Record
+    from .state import Table
 
 T = TypeVar("T")
 
 
 class World:
-    """Every collection is reached through `collections`, so a write can put an edited one in its place."""
+    """The collections are the workspace as it was made; `state` is what was written since."""
 
-    def __init__(self, *, seed: int, counts: Mapping[str, int], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        counts: Mapping[str, int],
+        now: Callable[[], datetime],
+        behaviour: Behaviour = Behaviour(),  # noqa: B008 - it is frozen
+    ) -> None:
         self.seed = seed
         self.counts = counts
         self.now = now
+        self.behaviour = behaviour
         self.collections: dict[str, Any] = {}
         self.workspace: Record = {
             "id": Ids.of(seed, "workspace")[0],
             "slug": "acme-outdoors",
             "name": "Acme Outdoors",
         }
+        self.state = State(self)
 
     @property
     def workspace_id(self) -> str:
@@ -38,6 +52,24 @@ class World:
     def count(self, name: str, *needed: str) -> int:
         """How many there are: none where there is none of what they need."""
         return self.counts[name] if all(self.counts[other] for other in needed) else 0
+
+    def table(self, level: Level) -> Table:
+        """This collection as it is now."""
+        return self.state.table(level)
+
+    def happened(self, call: Call, event: str, kind: str, identifier: str, name: str, *, named: bool = True) -> None:
+        """Leave an event in the audit trail; `named` tells whether the contract names it on this operation."""
+        if not named and not self.behaviour.audit_unnamed:
+            return
+        number = 900_000_000 + len(self.state.events)
+        about = {"resourceId": identifier, "resourceType": kind, "resourceName": name}
+        happened = {"id": f"events/{number}", "timestamp": self.stamp(), "type": event, "actor": call.actor}
+        self.state.happened(happened | about)
+
+    def stamp(self) -> str:
+        """Now, as `createdAt` and `updatedAt` show it."""
+        now = self.now()
+        return with_millis(int(now.timestamp()), now.microsecond // 1000)
 
     def seconds(self) -> int:
         return int(self.now().timestamp())

@@ -208,7 +208,7 @@ def _integration(world: World, kind: str, draw: Draw) -> str:
 
 def instances_of(world: World, call: Call) -> Series:
     every = instances(world)
-    index = walk(world, (call.query.required("functionId"),), (functions,))
+    index = functions(world).index_of(walk(world, (call.query.required("functionId"),), (functions,)))
     return every.of(index) if functions(world).kind(index) in _INSERTED else every.only(())
 
 

@@ -8,6 +8,7 @@ from replicator.sandbox.ids import Ids
 from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Record, Series
+from replicator.sandbox.state import Fact
 from replicator.sandbox.world import World, collection
 
 from . import words
@@ -44,8 +45,12 @@ def labels(world: World) -> Series:
     return Series(world.count("Labels"), make)
 
 
+#: All labels of the workspace, under the key "".
+LABELS: Fact[list[Record]] = Fact("labels", lambda world, _: labels(world)[:])
+
+
 def all_labels(world: World, _call: Call) -> Mapping[str, Any]:
-    return {"labels": labels(world)[:]}
+    return {"labels": LABELS.of(world, "")}
 
 
 def source_ids(world: World) -> Ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from replicator.sandbox.calls import walk
+from replicator.sandbox.calls import children, walk
 from replicator.sandbox.ids import Ids
 from replicator.sandbox.messages import invalid
 from replicator.sandbox.moments import BIRTH, DAY, with_millis, without_millis
@@ -98,7 +98,7 @@ def audiences_of(world: World, call: Call) -> Series:
 
 
 def audience(world: World, call: Call) -> Record:
-    found = audiences(world)[walk(world, call.ids, (spaces, audiences))]
+    found = world.table(audiences).get(walk(world, call.ids, (spaces, audiences)))
     return _with_schedules(world, found) if call.query.choice("include", ("schedules",)) else found
 
 
@@ -118,7 +118,7 @@ def consumers(world: World, call: Call) -> Series:
     """The audiences whose definition refers to this one: its next neighbour in the space, except for the last."""
     space = spaces(world).index_of(call.ids[0])
     own = audiences(world).of(space)
-    place = walk(world, call.ids, (spaces, audiences)) - space * audiences(world).each
+    place = audiences(world).index_of(walk(world, call.ids, (spaces, audiences))) - space * audiences(world).each
     referring = _searched(call, own.only(range(place + 1, min(place + 2, len(own)))))
     field = _SORTS[call.query.choice("sort.field", tuple(_SORTS)) or "NAME"]
     down = call.query.choice("sort.direction", ("ASC", "DESC")) == "DESC"
@@ -146,7 +146,7 @@ def schedules(world: World) -> Nested:
 
 
 def schedules_of(world: World, call: Call) -> Mapping[str, Any]:
-    return {"audienceSchedules": schedules(world).of(walk(world, call.ids, (spaces, audiences)))[:]}
+    return {"audienceSchedules": children(world, audiences, walk(world, call.ids, (spaces, audiences)), schedules)[:]}
 
 
 @collection
