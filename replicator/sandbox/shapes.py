@@ -75,6 +75,8 @@ class Nullable:
 
 
 Shape = Text | Number | Flag | Anything | Many | Mapped | Fields | Either | Nullable
+#: Fields that several shapes have.
+Parts = Mapping[str, Shape]
 
 TEXT = Text()
 NUMBER = Number()

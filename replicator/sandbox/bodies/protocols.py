@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from replicator.sandbox.shapes import ANYTHING, FLAG, NUMBER, TEXT, TEXTS, Fields, Many, Shape, Text
+from replicator.sandbox.shapes import ANYTHING, FLAG, NUMBER, TEXT, TEXTS, Fields, Many, Parts, Shape, Text
 
 RULE_TYPE = Text(("COMMON", "GROUP", "IDENTIFY", "PAGE", "SCREEN", "TRACK"))
 #: At most so many in one request (resources.md, "Updates").
 RULES_AT_ONCE = 200
-_RULE = {"type": RULE_TYPE, "jsonSchema": ANYTHING, "version": NUMBER}
+_RULE: Parts = {"type": RULE_TYPE, "jsonSchema": ANYTHING, "version": NUMBER}
 RULE = Fields(_RULE, {"key": TEXT})
 #: `newKey` renames.
 UPSERT = Fields(_RULE, {"key": TEXT, "newKey": TEXT})
@@ -20,14 +20,14 @@ HASHING = Fields(
     {"algorithm": TEXT, "paths": TEXTS},
     {"key": TEXT, "encoding": Text(("BASE16", "BASE64", "BASE64URL", "HEX"))},
 )
-_MADE_OF = {"name": TEXT, "sourceId": TEXT, "enabled": FLAG, "if": TEXT}
-_BETA_MAY_HAVE = {
+_MADE_OF: Parts = {"name": TEXT, "sourceId": TEXT, "enabled": FLAG, "if": TEXT}
+_BETA_MAY_HAVE: Parts = {
     "destinationMetadataId": TEXT,
     "newEventName": TEXT,
     "propertyRenames": Many(RENAME),
     "propertyValueTransformations": Many(NEW_VALUE, most=10),
 }
-_MAY_HAVE = {
+_MAY_HAVE: Parts = {
     **_BETA_MAY_HAVE,
     "drop": FLAG,
     "fqlDefinedProperties": Many(COMPUTED, most=1),
