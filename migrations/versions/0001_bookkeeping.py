@@ -21,7 +21,9 @@ def upgrade() -> None:
 
     def table(name: str, *columns: sa.Column[Any]) -> None:
         full = name if dialect.schema else f"_replicator_{name}"
-        op.create_table(full, *columns, schema=dialect.schema or None, **dialect.table_arguments())
+        # Where DDL commits, a killed migration has left some of them, and the next one makes the rest.
+        repeat = {"if_not_exists": True} if dialect.ddl_commits else {}
+        op.create_table(full, *columns, schema=dialect.schema or None, **repeat, **dialect.table_arguments())
 
     def key(name: str) -> sa.Column[Any]:
         return sa.Column(name, word, primary_key=True)
