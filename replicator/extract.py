@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from replicator.target.state import Checkpoint
 if TYPE_CHECKING:
     from replicator.partitions import Partition
     from replicator.segment.client import Client
+    from replicator.target.known import Detailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Fetched:
     checkpoint: Checkpoint
     #: Records that the listing showed and whose get by id then answered that there is none.
     gone: int = 0
+    #: With details: the mark of each listed record, in the order of `records`.
+    marks: Sequence[str] = ()
+    #: Records that look as they did when their details were read last: they were not asked for again.
+    seen: Sequence[Detailed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,25 @@ class _Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """When the get by id is asked for: always, but for those whose listed record is the one in `known`."""
+
+    known: Mapping[str, Detailed]
+    #: Tells one listed record from another.
+    mark: Callable[[Any], str]
+    #: Asks for it although the listed record is the same.
+    is_due: Callable[[Detailed], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
-    """How one object is read. `details` says whether the get by id is asked for each record."""
+    """How one object is read. `details` says when the get by id is asked for, None never."""
 
     object: Object
     client: Client
     pool: Executor
     width: int
-    details: bool = False
+    details: Details | None = None
 
     def read(self, wanted: Sequence[Partition], checkpoints: Mapping[str, Checkpoint]) -> Iterator[Fetched | Unseen]:
         """Pages as they come. Partitions that their checkpoint calls done are not asked again."""
@@ -91,7 +107,9 @@ class Extraction:
                     fetched = self._fetched(stream, page)
                     if following:
                         running[self.pool.submit(following.step)] = following
-                    yield self._with_details(fetched) if isinstance(fetched, Fetched) and self.details else fetched
+                    if isinstance(fetched, Fetched) and self.details:
+                        fetched = self._with_details(fetched, self.details)
+                    yield fetched
         finally:
             for future in running:
                 future.cancel()
@@ -122,13 +140,24 @@ class Extraction:
         records = list(shaped(self.object, whole, before.position))
         return Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
 
-    def _with_details(self, fetched: Fetched) -> Fetched:
+    def _with_details(self, fetched: Fetched, details: Details) -> Fetched:
         """Each record joined by what only its get by id carries; one that is gone by then is left out."""
-        found = list(self.pool.map(lambda each: self._detail(each, fetched.partition), fetched.records))
-        broken = [*fetched.broken, *(each for each in found if isinstance(each, Broken))]
-        records = [each for each in found if each is not None and not isinstance(each, Broken)]
+        marked = [(each, details.mark(each)) for each in fetched.records]
+        seen = [_as_before(each, mark, details) for each, mark in marked]
+        asked = [pair for pair, known in zip(marked, seen, strict=True) if known is None]
+        found = list(self.pool.map(lambda pair: self._detail(pair[0], fetched.partition), asked))
+        kept = [(got, mark) for got, (_, mark) in zip(found, asked, strict=True) if isinstance(got, dict)]
+        odd = [got for got in found if got is not None and not isinstance(got, dict)]
         # Not `plain`: pages are checked for what databases refuse, gets are not.
-        return replace(fetched, records=records, broken=broken, plain=False, gone=found.count(None))
+        return replace(
+            fetched,
+            records=[record for record, _ in kept] + [each for each in odd if not isinstance(each, Broken)],
+            marks=[mark for _, mark in kept],
+            seen=[known for known in seen if known],
+            broken=[*fetched.broken, *(each for each in odd if isinstance(each, Broken))],
+            plain=False,
+            gone=found.count(None),
+        )
 
     def _detail(self, listed: Any, partition: Partition) -> Any:
         detail = self.object.detail
@@ -143,6 +172,24 @@ class Extraction:
         except NotFound:
             return None
         return {**listed, **got} if isinstance(got, dict) else got
+
+    def is_gone(self, row: Mapping[str, Any]) -> bool | None:
+        """Whether the get by id answers 404 for that stored row; None where it cannot tell."""
+        detail = self.object.detail
+        if detail is None:
+            return None
+        named = {param: str(row[column]) for param, column in detail.params.items()}
+        try:
+            got = record(self.client, detail, named, stability=self.object.stability)
+        except NotFound:
+            return True
+        return None if got is None else False
+
+
+def _as_before(listed: Any, mark: str, details: Details) -> Detailed | None:
+    identifier = listed.get("id") if isinstance(listed, dict) else None
+    known = details.known.get(identifier) if isinstance(identifier, str) else None
+    return known if known and mark and known.listed == mark and not details.is_due(known) else None
 
 
 def _param(thing: Object, column: str, listed: Mapping[str, Any], partition: Partition) -> Any:

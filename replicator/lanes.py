@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from replicator import masks
-from replicator.catalog import OBJECTS
+from replicator.catalog import OBJECTS, by_name
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TRAIL = "AuditEvents"
 _READ = frozenset({"done", "partial"})
 _COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates")
 
@@ -176,12 +177,28 @@ class Lanes:
             periods=options.periods,
             parent_rows=parents,
             allow_deletes=thing.name in options.allow_deletes,
+            hard=options.hard_deletes,
+            hints=self._hints(thing),
+            reread=options.reread,
             now=now,
             stop=around.stop,
             started=started,
             report=report,
             also=also,
         )
+
+    def _hints(self, thing: Object) -> frozenset[str]:
+        """Ids that events of this run's audit trail name, and those that a person named."""
+        asked = self.around.options.ids
+        if not (thing.parents or thing.detail) or self.results.get(_TRAIL) is None:
+            return asked
+        layout = self._layout(by_name[_TRAIL])
+        table = object_table(self.around.target, layout)
+        query = select(table.c.resource_id).distinct().where(table.c._run_id == self.around.ledger.run_id)
+        # A read of ours leaves an event, too (resources.md, "Change detection").
+        query = query.where(table.c.type.not_like("%Retrieved"))
+        with self.around.target.reading() as connection:
+            return asked.union(connection.execute(query).scalars())
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
         """What the children's partitions are made of: only the columns that some child names."""
@@ -190,13 +207,17 @@ class Lanes:
             return []
         table = object_table(self.around.target, layout)
         names = _named_by_children(name)
-        query = select(*(table.c[column.name] for column in layout.columns if column.name in names))
+        query = select(
+            *(table.c[column.name] for column in layout.columns if column.name in names), table.c._fingerprint
+        )
         return [dict(row) for row in connection.execute(query.where(table.c._deleted_at.is_(None))).mappings()]
 
 
 def _ready(thing: Object, waiting: Sequence[Object], running: Any) -> bool:
+    """After its parents; and after the audit trail, if that can tell what of it moved."""
     unfinished = {each.name for each in waiting}.union(running)
-    return not unfinished & {parent.object for parent in thing.parents}
+    before = {parent.object for parent in thing.parents}
+    return not unfinished & (before | {_TRAIL} if thing.parents or thing.detail else before)
 
 
 def _told(thing: Object, figures: Figures, status: Status | None = None, error: str | None = None) -> ObjectResult:
@@ -211,12 +232,14 @@ def _told(thing: Object, figures: Figures, status: Status | None = None, error: 
         seconds=figures.seconds,
         error=error,
         unseen="; ".join(figures.unseen[:5]) or None,
+        skipped=figures.skipped,
+        ids=figures.ids,
         drift=dict(figures.drift),
     )
 
 
 def _ledger_row(result: ObjectResult) -> dict[str, Any]:
-    names = ("status", *_COUNTED, "quarantined", "partitions", "pages", "requests", "seconds", "unseen")
+    names = ("status", *_COUNTED, "quarantined", "partitions", "pages", "requests", "seconds", "unseen", "ids")
     return {name: getattr(result, name) for name in names}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from replicator.catalog.model import Object, Window
@@ -27,6 +28,12 @@ class Options:
     extended: Literal["auto", "on", "off"] = "auto"
     #: Objects whose rows may vanish beyond the guard.
     allow_deletes: frozenset[str] = frozenset()
+    #: Tombstones leave no row behind.
+    hard_deletes: bool = False
+    #: Children and details of what did not move are read again when they were read this long ago.
+    reread: timedelta = timedelta(hours=24)
+    #: Ids of records to read again now, with their children and details.
+    ids: frozenset[str] = frozenset()
     policy: Policy = "evolve"
     migrate: bool = True
     #: Requests at once, over all objects.

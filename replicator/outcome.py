@@ -31,6 +31,10 @@ class ObjectResult:
     seconds: float = 0.0
     error: str | None = None
     unseen: str | None = None
+    #: Partitions that were not asked for, because nothing says that they moved.
+    skipped: int = 0
+    #: The set of the records' ids as one number, if it is known whole.
+    ids: str | None = None
     drift: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -33,9 +33,11 @@ class Partition:
     name: str
     params: Mapping[str, str]
     given: Mapping[str, Any]
+    #: The fingerprints of the parents' rows: another one may have other children. "" without parents.
+    mark: str = ""
 
 
-#: The live rows of each parent, by its name.
+#: The live rows of each parent, by its name; each has its `_fingerprint`.
 Parents = Mapping[str, Iterable[Mapping[str, Any]]]
 
 
@@ -48,36 +50,38 @@ def partitions(
     """
     fields = {column.field for column in thing.columns}
     found: dict[str, Partition] = {}
-    for params in _combined(thing, parent_rows, periods, now, since):
+    for moved_by, params in _combined(thing, parent_rows, periods, now, since):
         named = {name: value for name, value in params.items() if name not in _TIMES} if thing.partitioned else {}
         as_fields = {thing.listing.given_as.get(name, name): value for name, value in params.items()}
         given = {name: value for name, value in as_fields.items() if name in fields}
         name = _name(named)
-        found.setdefault(name, Partition(name, params, given))
+        # Parents with equal values make one partition together, so it moves when any of them does.
+        mark = sha256(f"{found[name].mark} {moved_by}".encode()).hexdigest() if name in found else moved_by
+        found[name] = Partition(name, params, given, mark)
     return list(found.values())
 
 
 def _combined(
     thing: Object, parent_rows: Parents, periods: Sequence[str], now: datetime, since: str | None
-) -> Iterator[dict[str, str]]:
+) -> Iterator[tuple[str, dict[str, str]]]:
     fixed = [[(name, value) for value in values] for name, values in thing.each.items()]
     windows = list(_windows(thing, periods, now, since))
-    for parent in _parents(thing, parent_rows):
+    for mark, parent in _parents(thing, parent_rows):
         for chosen in product(*fixed):
             for window in windows:
-                yield {**parent, **dict(chosen), **window}
+                yield mark, {**parent, **dict(chosen), **window}
 
 
-def _parents(thing: Object, parent_rows: Parents) -> Iterator[dict[str, str]]:
+def _parents(thing: Object, parent_rows: Parents) -> Iterator[tuple[str, dict[str, str]]]:
     if not thing.parents:
-        yield {}
+        yield "", {}
     for parent in thing.parents:
         for row in parent_rows[parent.object]:
             if any(row[column] not in allowed for column, allowed in parent.where.items()):
                 continue
             params = {param: row[column] for param, column in parent.params.items()}
             if None not in params.values():
-                yield {param: str(value) for param, value in params.items()}
+                yield str(row.get("_fingerprint", "")), {param: str(value) for param, value in params.items()}
 
 
 def _windows(thing: Object, periods: Sequence[str], now: datetime, since: str | None) -> Iterator[dict[str, str]]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.target.publish import Counts
@@ -31,6 +31,12 @@ class Reading:
     periods: Sequence[str]
     parent_rows: Parents
     allow_deletes: bool
+    #: Tombstones leave no row behind.
+    hard: bool
+    #: Ids of which an audit event or a person says that they moved.
+    hints: frozenset[str]
+    #: What did not move is read again all the same when it was read this long ago.
+    reread: timedelta
     now: datetime
     stop: threading.Event
     started: Callable[[int], None]
@@ -51,6 +57,10 @@ class Figures:
     seconds: float = 0.0
     #: What the listing could not prove, a sentence each: absences prove nothing then (I4).
     unseen: list[str] = field(default_factory=list)
+    #: Partitions that were not asked for: nothing says that they moved.
+    skipped: int = 0
+    #: The set of the records' ids, as one number in hex (target/known.py); None if it is not known whole.
+    ids: str | None = None
     #: Some partition may not be looked into by this token.
     withheld: bool = False
     drift: Mapping[str, str] = field(default_factory=dict)

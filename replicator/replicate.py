@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from replicator.catalog.model import Window
 from replicator.convert import time_text
 from replicator.errors import Inaccessible, Interrupted, MassDeletion, SegmentError, UnexpectedResponse
-from replicator.extract import Extraction, Fetched, Unseen, shown
+from replicator.extract import Details, Extraction, Fetched, Unseen, shown
 from replicator.partitions import Partition, partitions
 from replicator.reading import Figures, Progressed, Reading
 from replicator.rows import Encoder, Rejected, Row
 from replicator.segment.counters import Counters
-from replicator.target.publish import Counts, Extent, Publication, publish
+from replicator.target.known import Detailed, Listed
+from replicator.target.publish import Counts, Extent, Publication, Unconfirmed, absentees, publish
+from replicator.target.schema import object_table
 from replicator.target.stage import Batch, Stage
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 5_000, 1_000_000, 2.0
 #: An unfinished listing older than this begins anew: its first pages say little about today.
 STALE = timedelta(hours=24)
+#: As many gets by id at most confirm that records are gone; more than that, and the listing is asked again.
+MOST_GETS = 20
 #: Events may reach the audit trail late; how late is not stated, so a window overlaps the one before by this much.
 OVERLAP = timedelta(hours=1)
 
@@ -80,6 +85,21 @@ def _mark(stage: Stage, state: ObjectState, reading: Reading) -> str:
     return sha256(repr((stage.layout.token, _since(state, reading), reading.details)).encode()).hexdigest()
 
 
+def _mark_of(stage: Stage, reading: Reading, partition: Partition) -> str:
+    """For what a partition is listed: its parent as it is now, in this layout, with details or without."""
+    return sha256(repr((stage.layout.token, reading.details, partition.mark)).encode()).hexdigest()
+
+
+def _is_due(stage: Stage, reading: Reading, partition: Partition, known: Listed | None) -> bool:
+    """Whether the partition must be read, or nothing says that it moved since it was read last."""
+    thing = stage.layout.object
+    if reading.full or not thing.parents or thing.window or thing.restless:
+        return True
+    if known is None or known.listed_at is None or known.mark != _mark_of(stage, reading, partition):
+        return True
+    return reading.now - known.listed_at >= reading.reread or not reading.hints.isdisjoint(partition.params.values())
+
+
 def _since(state: ObjectState, reading: Reading) -> str | None:
     if not state.bookmark or reading.full:
         return None
@@ -113,15 +133,33 @@ class _Replication:
         self.size = 0
         self.finished = sum(each.done for each in resumed.values())
         self.totals: dict[str, int | None] = {}
+        self.names: list[str] = []
+        self.wanted: dict[str, Partition] = {}
+        self.listings: dict[str, Listed] = {}
+        #: Partitions that could not be seen.
+        self.unfinished: set[str] = set()
+        #: By partition, the sum of the CRC-32 of the keys that were read.
+        self.ids: dict[str, int] = {}
+        self.details: list[Detailed] = []
+        #: Which of a row's values is its key.
+        self.key_at = [name for name, _ in stage.layout.staged].index(stage.layout.primary_key)
         #: Records may be absent although they exist.
         self.moved = False
         #: How far the database's clock goes ahead of the API's, as far as is known.
         self.ahead = timedelta(0)
 
     def perform(self) -> None:
-        wanted = _partitions(self.stage, self.state, self.reading, self.began)
-        self.figures.partitions = len(wanted)
+        every = _partitions(self.stage, self.state, self.reading, self.began)
+        self.names = [each.name for each in every]
+        with self.stage.target.reading() as connection:
+            self.listings = self.stage.known.listings(connection, self.object.name)
+        wanted = [each for each in every if each.name in self.resumed or self._is_due(each)]
+        self.wanted = {each.name: each for each in wanted}
+        self.figures.partitions, self.figures.skipped = len(every), len(every) - len(wanted)
         self.reading.started(len(wanted))
+        if self.figures.skipped and not wanted and self.listings.keys() == set(self.names):
+            self._stay()
+            return
         if self.resumed:
             self._go_on()
         else:
@@ -134,7 +172,56 @@ class _Replication:
             raise
         self._flush()
         self.figures.requests, self.figures.seconds = self.counters.requests, time.monotonic() - self.started
-        self.figures.counts = publish(self.stage, self._publication())
+        self.figures.counts = self._publish()
+
+    def _is_due(self, partition: Partition) -> bool:
+        return _is_due(self.stage, self.reading, partition, self.listings.get(partition.name))
+
+    def _stay(self) -> None:
+        """Nothing says that any partition moved: the object stays as it is, and the ledger says that."""
+        with self.stage.target.begin() as connection:
+            self.stage.lease.check(connection)
+            self.figures.ids = _total(self.listings.values())
+            self.stage.state.write(connection, self.object.name, status="done", message=None)
+            self.reading.also(connection, self.figures)
+
+    def _publish(self) -> Counts:
+        try:
+            return publish(self.stage, self._publication())
+        except Unconfirmed as unconfirmed:
+            self._confirm(unconfirmed.vanished)
+            return publish(self.stage, replace(self._publication(), confirmed=True))
+
+    def _confirm(self, vanished: int) -> None:
+        """Are they gone? Each get by id must answer 404, or a second complete listing must lack them all (I4)."""
+        extraction = Extraction(self.object, self.reading.client, self.reading.pool, self.reading.width)
+        absent = absentees(self.stage, self._publication())
+        if self.object.detail and len(absent) <= MOST_GETS:
+            found = list(self.reading.pool.map(extraction.is_gone, absent))
+            if all(found):
+                return
+            if False in found:
+                self._note_moved("", f"{found.count(False)} records were not listed, yet are there by their id")
+                return
+        if shown := self._listed_again(extraction, absent):
+            self._note_moved("", f"{shown} of {vanished} records were listed only when it was asked again")
+
+    def _listed_again(self, extraction: Extraction, absent: Sequence[Mapping[str, Any]]) -> int:
+        """How many of them the same listings show this time; all of them if one cannot be read to its end."""
+        keys = {row[self.stage.layout.primary_key] for row in absent}
+        names = {row.get("_partition", "") for row in absent} if self.object.partitioned else {""}
+        again = [each for each in self.wanted.values() if each.name in names]
+        shown: set[str] = set()
+        for fetched in extraction.read(again, {}):
+            if isinstance(fetched, Unseen) or fetched.broken:
+                return len(keys)
+            rows, refused = self._encode(fetched)
+            if refused:
+                return len(keys)
+            shown.update(keys.intersection(row[self.key_at] for row in rows))
+            if self.reading.stop.is_set():
+                raise Interrupted("Stopped as asked; what was read stays. Run it again to go on.")
+        return len(shown)
 
     def _go_on(self) -> None:
         """What the run that stopped knew of its pages goes for them still."""
@@ -147,7 +234,7 @@ class _Replication:
 
     def _read(self, wanted: Sequence[Partition]) -> None:
         reading = self.reading
-        extraction = Extraction(self.object, reading.client, reading.pool, reading.width, reading.details)
+        extraction = Extraction(self.object, reading.client, reading.pool, reading.width, self._details())
         failures: list[Unseen] = []
         unread = {each.name for each in wanted} - {name for name, each in self.resumed.items() if each.done}
         for fetched in extraction.read(wanted, self.resumed):
@@ -163,8 +250,22 @@ class _Replication:
                 raise Interrupted("Stopped as asked, after a whole page; what was read stays. Run it again to go on.")
         if failures and len(failures) == len(wanted):
             raise failures[0].why
+        self.unfinished = {each.partition.name for each in failures}
         if unread:
             raise AssertionError(f"{len(unread)} of {len(wanted)} listings were never read to their end")
+
+    def _details(self) -> Details | None:
+        reading, name = self.reading, self.object.name
+        if not reading.details:
+            return None
+        with self.stage.target.reading() as connection:
+            table = object_table(self.stage.target, self.stage.layout)
+            known = {} if reading.full else self.stage.known.details(connection, name, table)
+
+        def is_due(detailed: Detailed) -> bool:
+            return reading.now - detailed.read_at >= reading.reread or detailed.id in reading.hints
+
+        return Details(known, self.encoder.mark, is_due)
 
     def _note_unseen(self, unseen: Unseen) -> None:
         self.figures.withheld = self.figures.withheld or isinstance(unseen.why, Inaccessible)
@@ -177,6 +278,7 @@ class _Replication:
     def _take(self, fetched: Fetched) -> None:
         name = fetched.partition.name
         rows, refused = self._encode(fetched)
+        self._count_ids(name, rows)
         self.rows += rows
         self.refused += refused
         self.size += _size(rows)
@@ -195,16 +297,32 @@ class _Replication:
         total = fetched.total if self.figures.partitions == 1 else None
         self.reading.report(Progressed(sum(self.staged.values()), self.counters.requests, self.finished, total))
 
+    def _count_ids(self, name: str, rows: Sequence[Row]) -> None:
+        at = self.key_at
+        self.ids[name] = self.ids.get(name, 0) + sum(map(crc32, [row[at].encode() for row in rows]))
+
     def _encode(self, fetched: Fetched) -> tuple[list[Row], list[tuple[str, str, str]]]:
         partition = fetched.partition
         name = partition.name if self.object.partitioned else None
         made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
         refused = [(partition.name, each.reason, shown(each, self.object)) for each in fetched.broken]
+        self._keep_details(fetched, made)
+        made += [self.stage.layout.seen(each.id, each.fingerprint, name) for each in fetched.seen]
         if Rejected not in set(map(type, made)):
             return made, refused  # type: ignore[return-value] # see the line above
         bad = [each for each in made if isinstance(each, Rejected)]
         refused += [(partition.name, each.reason, each.record) for each in bad]
         return [each for each in made if not isinstance(each, Rejected)], refused
+
+    def _keep_details(self, fetched: Fetched, made: Sequence[Row | Rejected]) -> None:
+        if not fetched.marks:
+            return
+        at = [name for name, _ in self.stage.layout.staged].index("_fingerprint")
+        self.details += [
+            Detailed(row[self.key_at], mark, row[at], self.reading.now)
+            for mark, row in zip(fetched.marks, made, strict=False)
+            if mark and not isinstance(row, Rejected)
+        ]
 
     def _compare_clocks(self, date: datetime | None) -> None:
         if date is not None:
@@ -225,8 +343,9 @@ class _Replication:
     def _flush(self) -> None:
         if not (self.rows or self.refused or self.checkpoints):
             return
-        self.figures.quarantined += self.stage.append(Batch(self.rows, self.refused, list(self.checkpoints.values())))
-        self.rows, self.refused, self.checkpoints, self.size = [], [], {}, 0
+        batch = Batch(self.rows, self.refused, list(self.checkpoints.values()), self.details)
+        self.figures.quarantined += self.stage.append(batch)
+        self.rows, self.refused, self.checkpoints, self.details, self.size = [], [], {}, [], 0
         self.flushed = time.monotonic()
 
     def _publication(self) -> Publication:
@@ -235,6 +354,8 @@ class _Replication:
             self._extent(),
             self.began,
             allow_deletes=self.reading.allow_deletes,
+            hard=self.reading.hard,
+            settle=self._settle,
             relisted=self._relisted(),
             repeats=self.object.repeats,
             # By the API's clock, if that is behind: events of the time between would be missed for ever.
@@ -242,13 +363,38 @@ class _Replication:
             also=self._also,
         )
 
+    def _settle(self, connection: Connection) -> None:
+        """What was read to its end now is known; what an earlier run began may have moved since then."""
+        sure = not (self.moved or self.figures.quarantined)
+        read = [
+            Listed(
+                name, self._mark_of(name) if sure else "", self.began, self.staged.get(name, 0), _hex(self.ids[name])
+            )
+            for name in self.ids
+            if name not in self.unfinished and name not in self.resumed
+        ]
+        gone = [Listed(name) for name in self.resumed] + [Listed(name) for name in self.unfinished]
+        self.stage.known.settle(connection, self.object.name, self.listings, self.names, [*read, *gone])
+        left = {each.partition: each for each in (*self.listings.values(), *read, *gone)}
+        self.figures.ids = _total(left[name] for name in self.names if name in left)
+
+    def _ids_of(self, name: str) -> str:
+        """A window of events is no set that another run could compare with its own."""
+        return "" if self.object.window is Window.EVENTS else _hex(self.ids[name])
+
+    def _mark_of(self, name: str) -> str:
+        return _mark_of(self.stage, self.reading, self.wanted[name])
+
     def _also(self, connection: Connection, counts: Counts) -> None:
         """Runs in the publishing transaction, with the counts that it is going to commit."""
         if counts.kept:
             self._note_moved("", f"{counts.duplicates} records came twice and {counts.kept} known ones were not shown")
+        if counts.kept or counts.duplicates:
+            self.figures.ids = None
+            self.stage.known.doubt(connection, self.object.name)
         told = replace(self.figures, counts=counts)
-        state: dict[str, Any] = {"message": "; ".join(told.unseen[:3]) or None}
-        if not told.unseen:
+        state: dict[str, Any] = {"message": "; ".join(told.unseen[:3]) or None, "ids": told.ids}
+        if not (told.unseen or told.skipped):
             state["listed_at"] = self.began
         status = "partial" if told.withheld else "done"
         self.stage.state.write(connection, self.object.name, status=status, **state)
@@ -257,7 +403,7 @@ class _Replication:
     def _extent(self) -> Extent:
         if self.object.window or not self.object.absence_deletes or self.moved or self.figures.quarantined:
             return "none"
-        if self.figures.unseen:
+        if self.figures.unseen or self.figures.skipped:
             return "partitions" if self.object.partitioned else "none"
         return "whole"
 
@@ -265,7 +411,7 @@ class _Replication:
         """Of what every record was read anew, so that what was in quarantine before need not be kept."""
         if self.object.window is Window.EVENTS and _since(self.state, self.reading):
             return "none"
-        return "partitions" if self.figures.unseen or self.object.window else "whole"
+        return "partitions" if self.figures.unseen or self.figures.skipped or self.object.window else "whole"
 
 
 def _size(rows: Sequence[Row]) -> int:
@@ -273,3 +419,13 @@ def _size(rows: Sequence[Row]) -> int:
     some = rows[:: max(1, len(rows) // 16)]
     held = sum(len(value) for row in some for value in row if type(value) is str)
     return held * len(rows) // max(1, len(some))
+
+
+def _hex(total: int) -> str:
+    return f"{total % (1 << 64):016x}"
+
+
+def _total(listings: Iterable[Listed]) -> str | None:
+    """The sum over all partitions; None if one of them is not known."""
+    sums = [each.ids for each in listings]
+    return _hex(sum(int(each, 16) for each in sums)) if all(sums) else None

@@ -69,6 +69,11 @@ class Layout:
         middle = tuple((column.name, column.type) for column in self.columns)
         return (*head, *middle, ("_extra", Type.JSON), ("_fingerprint", Type.TEXT), *tail)
 
+    def seen(self, identifier: str, fingerprint: str, partition: str | None) -> Row:
+        """The staged row of a stored record that was listed and is as it was: publishing leaves its row alone."""
+        values = {"id": identifier, "_fingerprint": fingerprint, "_partition": partition}
+        return tuple(values.get(name) for name, _ in self.staged)
+
     @cached_property
     def token(self) -> bytes:
         """Goes into each fingerprint, so that another selection or catalog rewrites every row."""
@@ -230,6 +235,15 @@ class Encoder:
             except (ValueError, OverflowError, TypeError) as why:
                 unfit = why
         return Rejected(str(unfit), exact.shown(masks.by_name(self.masked(record), self.mask)))
+
+    def mark(self, listed: Any) -> str:
+        """Tells this listed record from any other, under this layout; "" for what is no record."""
+        digest = self._seed.copy()
+        try:
+            digest.update(_canonical(listed) if exact.is_plain(listed) else exact.dump(listed).encode())
+        except (ValueError, TypeError, OverflowError):
+            return ""
+        return str(digest.hexdigest())
 
     def masked(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record with its secrets masked: those of the catalog, and unknown fields that their names give away.

@@ -53,6 +53,7 @@ OBJECTS = (
             json("schedules"),
         ),
         key=("space_id", "id"),
+        restless=True,
         parents=(BY_SPACE,),
         features=_FEATURES,
         natural=("space_id", "key"),

@@ -168,6 +168,8 @@ class Object:
     detail: Detail | None = None
     #: False where the listing forgets old records: one that is missing is not a deleted one.
     absence_deletes: bool = True
+    #: Its listing moves although no parent does, and costs little or tells what happened: every run reads it.
+    restless: bool = False
     #: The API says that the listing may show a record twice and counts them only about: neither tells that it moved.
     repeats: bool = False
     explode: Explode | None = None

@@ -49,6 +49,7 @@ OBJECTS = (
             timestamp("createdAt"),
             timestamp("updatedAt"),
         ),
+        restless=True,
         parents=(Parent("Spaces", {"integrationId": "id"}),),
         stability="beta",
         features=("Space Filters",),
@@ -68,6 +69,7 @@ OBJECTS = (
         ),
         columns=SUMMARY_COLUMNS,
         key=("space_id", "id"),
+        restless=True,
         parents=(BY_SPACE,),
         stability="alpha",
         features=("Computed Trait",),
@@ -97,6 +99,7 @@ OBJECTS = (
             text("schemaName"),
         ),
         key=("space_id", "id"),
+        restless=True,
         parents=(BY_SPACE,),
         stability="alpha",
         writes=(

@@ -54,6 +54,7 @@ OBJECTS = (
             text("errorCode"),
         ),
         key=("model_id", "subscription_id", "sync_id"),
+        restless=True,
         parents=(Parent("DestinationSubscriptions", {"modelId": "model_id", "subscriptionId": "id"}),),
         stability="alpha",
         writes=("POST /reverse-etl-syncs", "POST /reverse-etl-models/{modelId}/syncs/{syncId}/cancel"),

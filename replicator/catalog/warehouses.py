@@ -56,6 +56,7 @@ WAREHOUSES = (
         ),
         columns=(given("warehouseId"), text("connectionState")),
         key=("warehouse_id",),
+        restless=True,
         parents=(BY_WAREHOUSE,),
         note="Segment tries the connection when asked; this is no stored state.",
     ),
@@ -123,6 +124,7 @@ WAREHOUSE_SYNCS = (
         ),
         columns=(given("warehouseId"), *_SYNC_COLUMNS),
         key=("warehouse_id", "source_id", "start"),
+        restless=True,
         parents=(_BY_CONNECTED_SOURCE,),
     ),
     Object(
@@ -137,6 +139,7 @@ WAREHOUSE_SYNCS = (
         ),
         columns=(given("warehouseId"), *_SYNC_COLUMNS),
         key=("warehouse_id", "source_id", "start"),
+        restless=True,
         parents=(BY_WAREHOUSE,),
     ),
 )

@@ -4,6 +4,8 @@ settings         mask key, the workspace that this database belongs to
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
 object_state     one row an object: bookmark, last complete listing, counts
+listings         each partition's last finished listing: when, by which mark, how many records, which ids
+details          for what each record's details were read last, and when
 checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
 quarantine       records that could not be stored, whole, with the reason
 schema_changes   what was added to the object tables, and the drift that was seen
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0001"
+REVISION = "0002"
 PREFIX = "_replicator_"
 
 
@@ -36,6 +38,8 @@ class Bookkeeping:
     runs: Table
     run_objects: Table
     object_state: Table
+    listings: Table
+    details: Table
     checkpoints: Table
     quarantine: Table
     schema_changes: Table
@@ -90,6 +94,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             *counts("partitions", "pages", "requests"),
             Column("seconds", Float, nullable=False),
             Column("complete", Boolean(create_constraint=False), nullable=False),
+            Column("ids", word),
             Column("unseen", long),
             Column("error", long),
         ),
@@ -105,6 +110,26 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("listing_began_at", moment),
             Column("run_id", word),
             Column("message", long),
+            Column("ids", word),
+        ),
+        listings=table(
+            "listings",
+            key("scope"),
+            key("object"),
+            key("partition"),
+            Column("mark", word, nullable=False),
+            Column("listed_at", moment),
+            *counts("records"),
+            Column("ids", word, nullable=False),
+        ),
+        details=table(
+            "details",
+            key("scope"),
+            key("object"),
+            key("id"),
+            Column("listed", word, nullable=False),
+            Column("fingerprint", word, nullable=False),
+            Column("read_at", moment, nullable=False),
         ),
         checkpoints=table(
             "checkpoints",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Text, and_, cast, func, insert, literal, or_, select, update
+from sqlalchemy import Text, and_, cast, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.expression import case
 
@@ -18,6 +18,8 @@ from replicator.errors import MassDeletion, TargetError
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
     from replicator.target.stage import Stage
@@ -42,6 +44,8 @@ class Counts:
     live: int = 0
     #: Rows that the listing lacked and that stay alive, since it showed other records twice: its pages moved (H15).
     kept: int = 0
+    #: Of the deleted, those that a listing lacked; the others went with their parent.
+    absent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,12 @@ class Publication:
     repeats: bool = False
     #: See Counts.
     kept: int = 0
+    #: That these rows are gone was confirmed (I4): by a get that answers 404, or by a second complete listing.
+    confirmed: bool = False
+    #: Tombstones leave no row behind.
+    hard: bool = False
+    #: Runs in the transaction before the rows are merged: keeps which listings there are.
+    settle: Callable[[Connection], None] | None = None
     #: Columns of object_state.
     state: dict[str, Any] = field(default_factory=dict)
     #: Runs inside the transaction, with the counts: the ledger's row commits with the data.
@@ -65,7 +75,7 @@ class Publication:
 
 
 def publish(stage: Stage, publication: Publication) -> Counts:
-    """Publishes and drops the stage. Raises MassDeletion, RunLocked or TargetError with nothing changed."""
+    """Publishes and drops the stage. Raises Unconfirmed, MassDeletion, RunLocked or TargetError, nothing changed."""
     with stage.target.explained():
         filled = _is_filled(stage)
         try:
@@ -77,6 +87,14 @@ def publish(stage: Stage, publication: Publication) -> Counts:
             counts = _without_deletes(stage, publication, moved)
     stage.drop()
     return counts
+
+
+class Unconfirmed(Exception):
+    """Rows are absent from a complete listing; nothing was changed. Confirm that they are gone, and publish again."""
+
+    def __init__(self, vanished: int) -> None:
+        super().__init__(vanished)
+        self.vanished = vanished
 
 
 class _Moved(Exception):
@@ -121,13 +139,19 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         stage.lease.check(connection)
         staged = int(connection.execute(select(func.count()).select_from(stage.table)).scalar_one())
         promised = stage.state.staged(connection, name)
+        if publication.settle:
+            publication.settle(connection)
         merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
         counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
         counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
-        if counts.deleted and counts.duplicates and not publication.repeats:
-            raise _Moved(counts.deleted)
+        if counts.absent and counts.duplicates and not publication.repeats:
+            raise _Moved(counts.absent)
         _guard(name, counts, publication)
+        if counts.absent and not publication.confirmed:
+            raise Unconfirmed(counts.absent)
+        if counts.deleted and publication.hard:
+            merge.remove()
         if publication.relisted != "none":
             listed = _finished(stage) if publication.relisted == "partitions" else None
             stage.quarantine.clear(connection, name, publication.began, listed)
@@ -170,14 +194,17 @@ class _Merge:
 
     def perform(self, staged: int, *, filled: bool) -> Counts:
         updated = self._update() if filled else 0
-        deleted = self._bury() if filled and self.publication.extent != "none" else 0
+        parted = filled and self.publication.extent == "partitions" and self.publication.settle
+        orphans = self._bury(self._orphaned()) if parted else 0
+        absent = self._bury(*self.absence()) if filled and self.publication.extent != "none" else 0
         live = self._live() if filled else 0
         # As many alive as staged, and all of them staged: nothing is new, which spares a join.
         known = filled and self.publication.extent == "whole" and live == staged
         inserted = 0 if known else self._insert(filled=filled)
         live = live if known else self._live()
         records = self._records(live, filled=filled, inserted=inserted)
-        return Counts(records, inserted, updated, records - inserted - updated, deleted, 0, live)
+        unchanged = records - inserted - updated
+        return Counts(records, inserted, updated, unchanged, orphans + absent, 0, live, absent=absent)
 
     def _records(self, live: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
@@ -253,16 +280,45 @@ class _Merge:
         same = within.c[self.stage.layout.primary_key] == key
         return select(literal(1)).select_from(within).where(same).correlate(outer).exists()
 
-    def _bury(self) -> int:
+    def _bury(self, *gone: ColumnElement[bool]) -> int:
         """Tombstones: the last values stay, `_deleted_at` says since when."""
-        gone: list[ColumnElement[bool]] = [
-            self.table.c._deleted_at.is_(None),
-            ~self._exists(self.stage.table, self._key, self.table),
-        ]
+        alive = self.table.c._deleted_at.is_(None)
+        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(alive, *gone)
+        return self.connection.execute(statement).rowcount
+
+    def absence(self) -> list[ColumnElement[bool]]:
+        """What is true of rows that a finished listing lacks."""
+        gone: list[ColumnElement[bool]] = [~self._exists(self.stage.table, self._key, self.table)]
         if self.publication.extent == "partitions":
             gone.append(self.table.c._partition.in_(_finished(self.stage)))
-        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(*gone)
-        return self.connection.execute(statement).rowcount
+        return gone
+
+    def _orphaned(self) -> ColumnElement[bool]:
+        """Rows of partitions that are no more: their parent is gone."""
+        partitions: ColumnElement[bool] = self.table.c._partition.not_in(self.stage.known.partitions(self._name))
+        return partitions
+
+    @property
+    def _name(self) -> str:
+        return self.stage.layout.object.name
+
+    def remove(self) -> None:
+        """What this publication buried."""
+        mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)
+        self.connection.execute(delete(self.table).where(*mine))
+
+
+def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:
+    """The live rows that their listing lacks, with the columns that identify them."""
+    table = object_table(stage.target, stage.layout)
+    detail = stage.layout.object.detail
+    names = {stage.layout.primary_key, *(detail.params.values() if detail else ())}
+    names |= {"_partition"} if "_partition" in table.c else set()
+    with stage.target.reading() as connection:
+        merge = _Merge(connection, stage, table, publication, publication.began, distinct=False)
+        query = select(*(table.c[name] for name in sorted(names)))
+        rows = connection.execute(query.where(table.c._deleted_at.is_(None), *merge.absence()))
+        return [dict(row) for row in rows.mappings()]
 
 
 def _guard(name: str, counts: Counts, publication: Publication) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from replicator import exact
 from replicator.errors import TargetError
+from replicator.target.known import Known
 from replicator.target.schema import stage_table
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from replicator.rows import Layout, Row
     from replicator.target.database import Target
+    from replicator.target.known import Detailed
     from replicator.target.lease import Lease
     from replicator.target.quarantine import Quarantine
     from replicator.target.state import Checkpoint, State
@@ -37,6 +39,8 @@ class Batch:
     rows: Sequence[Row]
     refused: Sequence[tuple[str, str, str]]
     checkpoints: Sequence[Checkpoint]
+    #: What was read for records whose rows are among these.
+    details: Sequence[Detailed] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Stage:
     target: Target
     lease: Lease
     state: State
+    known: Known
     quarantine: Quarantine
     layout: Layout
     table: Table
@@ -55,7 +60,8 @@ class Stage:
     @classmethod
     def open(cls, target: Target, lease: Lease, state: State, quarantine: Quarantine, layout: Layout) -> Stage:
         """The stage of that object; nothing is made in the database yet."""
-        return cls(target, lease, state, quarantine, layout, stage_table(target, layout))
+        known = Known(state.books, state.scope)
+        return cls(target, lease, state, known, quarantine, layout, stage_table(target, layout))
 
     def resumable(self) -> dict[str, Checkpoint]:
         """The checkpoints to go on from; empty where there are none, or where the stage does not hold what they say."""
@@ -118,6 +124,7 @@ class Stage:
                 self.target.dialect.load(connection, self.table, self.layout.staged, batch.rows)
             self.quarantine.add(connection, name, batch.refused)
             self.state.save(connection, name, checkpoints)
+            self.known.save_details(connection, name, batch.details)
 
     def _divide(self, batch: Batch) -> int:
         """One row is what the database cannot take: find it by halves, quarantine it, keep the others."""
@@ -126,7 +133,9 @@ class Stage:
         kept = [row for row in batch.rows if id(row) not in ids]
         named = [(self._partition(row), "the database refuses one of its values", self._shown(row)) for row in bad]
         self.refused.update(self._partition(row) for row in bad)
-        self.target.attempt(lambda: self._commit(Batch(kept, [*batch.refused, *named], batch.checkpoints)))
+        self.target.attempt(
+            lambda: self._commit(Batch(kept, [*batch.refused, *named], batch.checkpoints, batch.details))
+        )
         return len(bad)
 
     def _bad_rows(self, rows: list[Row]) -> list[Row]:

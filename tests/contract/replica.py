@@ -121,6 +121,7 @@ class Replica:
             stage.append(Batch(rows, refused, [mark]))
 
     def publish(self, stage: Stage, extent: Any = "whole", **options: Any) -> Counts:
+        options = {"confirmed": True, **options}
         return publish(stage, Publication(self.run_id, extent, long_ago(), state={"status": "done"}, **options))
 
     def load(self, records: Sequence[Any], extent: Any = "whole", **options: Any) -> Counts:
