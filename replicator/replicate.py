@@ -190,6 +190,7 @@ class _Replication:
             return publish(self.stage, self._publication())
         except Unconfirmed as unconfirmed:
             self._confirm(unconfirmed.vanished)
+            self.figures.requests, self.figures.seconds = self.counters.requests, time.monotonic() - self.started
             return publish(self.stage, replace(self._publication(), confirmed=True))
 
     def _confirm(self, vanished: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy
@@ -61,8 +62,9 @@ class Replica:
     def run(
         self, *words: str, told: Told | None = None, client: Mapping[str, Any] | None = None, **asked: Any
     ) -> RunResult:
-        """One run of those objects or groups."""
+        """One run of those objects or groups; it reads what did not move, too, unless `reread` says otherwise."""
         told = told or Told()
+        asked = {"reread": timedelta(0), **asked}
         with self.client(told.stop, **(client or {})) as segment:
             options = Options(objects=objects(*words), **asked)
             return replicate(self.target, segment, options, told, told.stop)
