@@ -1,5 +1,9 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
-from . import labels
+from . import groups, labels, people
 
-WRITES = (*labels.ROUTES,)
+WRITES = (
+    *labels.ROUTES,
+    *groups.ROUTES,
+    *people.ROUTES,
+)
