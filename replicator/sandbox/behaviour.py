@@ -22,6 +22,8 @@ class Behaviour:
     deploy_instances_only: bool = False
     #: Writes that the contract names no audit event for leave one all the same, as the app's own trail shows.
     audit_unnamed: bool = False
+    #: Seconds until the audit trail shows an event. Unverified.
+    audit_delay: float = 0.0
     #: Seconds until a read shows what was written. None is stated; 0 is what most clients are written for.
     read_delay: float = 0.0
     #: Fields that a request's schema does not know are refused with 422 instead of ignored.
