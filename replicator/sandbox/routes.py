@@ -13,6 +13,7 @@ from .calls import One, Paged, Whole, listing, record
 from .content import (
     audit,
     catalog,
+    credentials,
     delivery,
     destinations,
     functions,
@@ -24,6 +25,7 @@ from .content import (
     sources,
     spaces,
     usage,
+    warehouse_syncs,
     warehouses,
     workspace,
 )
@@ -56,11 +58,11 @@ _READS: tuple[Route, ...] = (
           Paged("warehousesCatalog", listing(catalog.catalog_warehouses), end="null")),
     Route("/catalog/warehouses/{warehouseMetadataId}", "getWarehouseMetadata", STABLE,
           One("warehouseMetadata", record(catalog.catalog_warehouses))),
-    Route("/credentials", "listCredentials", V1, Paged("credentials", listing(warehouses.credentials))),
+    Route("/credentials", "listCredentials", V1, Paged("credentials", listing(credentials.credentials))),
     Route("/credentials/{credentialId}", "getCredential", V1,
-          One("credential", record(warehouses.credentials))),
+          One("credential", record(credentials.credentials))),
     Route("/credentials/{credentialId}/consumers", "listCredentialConsumers", V1,
-          Whole(warehouses.credential_consumers)),
+          Whole(credentials.credential_consumers)),
     Route("/delivery-overview/failed-delivery", "getEgressFailedMetricsFromDeliveryOverview", BETA,
           _overview("failed")),
     Route("/delivery-overview/failed-on-ingest", "getIngressFailedMetricsFromDeliveryOverview", BETA,
@@ -226,13 +228,13 @@ _READS: tuple[Route, ...] = (
           Paged("sources", warehouses.sources_of_warehouse)),
     Route("/warehouses/{warehouseId}/connected-sources/{sourceId}/selective-syncs",
           "listSelectiveSyncsFromWarehouseAndSource", STABLE,
-          Paged("items", warehouses.selective_syncs), limit=2),
+          Paged("items", warehouse_syncs.selective_syncs), limit=2),
     Route("/warehouses/{warehouseId}/connected-sources/{sourceId}/syncs", "listSyncsFromWarehouseAndSource", STABLE,
-          Paged("reports", warehouses.syncs_of_connection, end="null", total=False), limit=2),
+          Paged("reports", warehouse_syncs.syncs_of_connection, end="null", total=False), limit=2),
     Route("/warehouses/{warehouseId}/connection-state", "getConnectionStateFromWarehouse", STABLE,
           Whole(warehouses.connection_state), limit=200),
     Route("/warehouses/{warehouseId}/syncs", "listSyncsFromWarehouse", STABLE,
-          Paged("reports", warehouses.syncs_of_warehouse, end="null", total=False), limit=2),
+          Paged("reports", warehouse_syncs.syncs_of_warehouse, end="null", total=False), limit=2),
 )
 # fmt: on
 

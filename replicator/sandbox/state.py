@@ -228,13 +228,14 @@ class Table:
 
     def of(self, parent: str, born: Sequence[int]) -> Children:
         """Those made with these numbers, as far as they are left, then those added as children of this parent."""
-        return Children(self, self._left(born), [i for i, p in self._parents.items() if p == parent])
+        return Children(self, self.left(born), [i for i, p in self._parents.items() if p == parent])
 
     def those(self, born: Sequence[int], identifiers: Iterable[str]) -> Children:
         """Those made with these numbers, then those with these ids, as far as they are left."""
-        return Children(self, self._left(born), [identifier for identifier in identifiers if identifier in self])
+        return Children(self, self.left(born), [identifier for identifier in identifiers if identifier in self])
 
-    def _left(self, born: Sequence[int]) -> Sequence[int]:
+    def left(self, born: Sequence[int]) -> Sequence[int]:
+        """Those of these numbers whose records are still there."""
         if not self._gone or (isinstance(born, range) and not any(index in born for index in self._gone)):
             return born
         gone = set(self._gone)

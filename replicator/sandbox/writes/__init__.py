@@ -1,9 +1,13 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
-from . import groups, labels, people
+from . import credentials, destinations, groups, labels, people, sources, warehouses
 
 WRITES = (
+    *credentials.ROUTES,
+    *destinations.ROUTES,
     *labels.ROUTES,
+    *sources.ROUTES,
+    *warehouses.ROUTES,
     *groups.ROUTES,
     *people.ROUTES,
 )
