@@ -8,40 +8,33 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from replicator.sandbox.messages import Delivery, Request, Response
 
+from .armed import Armed, Armory
 from .delivery import in_process
-from .kinds import KINDS, Change, Elsewhere, Handshake, Instead, Page, Wire, keeps_from, waits_before
+from .kinds import KINDS, Change, Elsewhere, Instead, Page, Wire, keeps_from, waits_before
 from .listings import expanded
 from .log import Entry, Log, stamp, token_of
 from .operations import operation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
+    from .kinds import Act
     from .model import Fault
 
     Answer = Callable[[Request], Response]
 
+#: Stands in for the answer of a sandbox that was not asked.
+_NONE = Response(503, (), b"")
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(slots=True)
-class Armed:
-    """A fault that was set, and what became of it."""
-
-    number: int
-    fault: Fault
-    #: Requests that it was for, and those of them that it struck.
-    calls: int = 0
-    struck: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +53,31 @@ class Exchange:
         return sum(waits_before(armed.fault) for armed in self.struck)
 
 
-#: Stands in for the answer of a sandbox that was not asked.
-_NONE = Response(503, (), b"")
-
-
 class Faulty:
     """A sandbox that goes wrong as it is told to. Safe to call from several threads.
 
-    `elsewhere` answers once the workspace is switched. A caller in process gets a fault of the wire as a
-    ConnectionError, and waits with `sleep`.
+    `elsewhere` answers once the workspace is switched; `tls` says that it is served over TLS. A caller in process
+    gets a fault of the wire as a ConnectionError, and waits with `sleep`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the sandbox have defaults
         self,
         sandbox: Answer,
         faults: Iterable[Fault] = (),
         *,
         seed: int = 1,
         elsewhere: Answer | None = None,
+        tls: bool = False,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         log: Log | None = None,
     ) -> None:
         self.sandbox = sandbox
+        self.faults = Armory(faults, seed=seed, elsewhere=elsewhere is not None, tls=tls)
         self.log = Log() if log is None else log
-        self._seed = seed
         self._elsewhere = elsewhere
         self._now = now
         self._sleep = sleep
-        self._armed: tuple[Armed, ...] = ()
-        #: The number of the last one; and whether there was any, for its cursors outlive it.
-        self._set = 0
-        self._ever = False
-        self._lock = Lock()
-        self.add(*faults)
 
     def __call__(self, request: Request) -> Response:
         exchange = self.begin(request)
@@ -105,7 +89,7 @@ class Faulty:
         """Decides what goes wrong with this request."""
         path = request.target.partition("?")[0]
         operation = operation_of(request.method, path)
-        return Exchange(request, operation, self._draw(request, path, operation) if self._armed else ())
+        return Exchange(request, operation, self.faults.strike(request, path, operation) if self.faults.armed else ())
 
     def finish(self, exchange: Exchange) -> Response:
         """The answer, to be asked for after `exchange.wait` seconds; a server sees to its delivery."""
@@ -118,93 +102,36 @@ class Faulty:
         self._note(exchange, response, effect=effect)
         return response
 
-    def add(self, *faults: Fault) -> list[int]:
-        """Their numbers, by which they can be taken back."""
-        for fault in faults:
-            if isinstance(KINDS[fault.kind].act, Elsewhere) and self._elsewhere is None:
-                raise ValueError("workspace_switch needs another workspace: this sandbox was made without one")
-        with self._lock:
-            added = tuple(Armed(self._set + at, fault) for at, fault in enumerate(faults, 1))
-            self._set += len(added)
-            self._ever = self._ever or bool(added)
-            self._armed += added
-        return [armed.number for armed in added]
-
-    def remove(self, number: int) -> bool:
-        with self._lock:
-            before = len(self._armed)
-            self._armed = tuple(armed for armed in self._armed if armed.number != number)
-            return len(self._armed) < before
-
-    def clear(self) -> None:
-        """No faults. What is next set has the numbers from 1 on, and with them the same draws as at the start."""
-        with self._lock:
-            self._armed, self._set = (), 0
-
-    @property
-    def armed(self) -> Sequence[Armed]:
-        return self._armed
-
-    @property
-    def seed(self) -> int:
-        return self._seed
-
-    def reseed(self, seed: int) -> None:
-        """Begins the draws anew: every fault counts from its first call again."""
-        with self._lock:
-            self._seed = seed
-            for armed in self._armed:
-                armed.calls = armed.struck = 0
-
-    def certificate(self) -> str | None:
-        """Which wrong certificate the next TLS connection gets, if any."""
-        drawn = self._drawn(armed for armed in self._armed if isinstance(KINDS[armed.fault.kind].act, Handshake))
-        return drawn[0].fault.value if drawn else None
-
     def _own(self, exchange: Exchange) -> Response:
         """The sandbox's answer, or that of the other workspace."""
-        switched = any(isinstance(KINDS[armed.fault.kind].act, Elsewhere) for armed in exchange.struck)
-        chosen = self._elsewhere if switched and self._elsewhere else self.sandbox
-        return expanded(exchange.request, chosen) if self._ever else chosen(exchange.request)
+        answer = self._answering(exchange)
+        # The cursors that a fault has given out are good for as long as somebody has them.
+        return expanded(exchange.request, answer) if self.faults.used else answer(exchange.request)
 
-    def _draw(self, request: Request, path: str, operation: str) -> tuple[Armed, ...]:
-        return self._drawn(
-            armed
-            for armed in self._armed
-            if not isinstance((kind := KINDS[armed.fault.kind]).act, Handshake)
-            and armed.fault.concerns(request.method, path, operation)
-            and kind.asks(request)
-        )
-
-    def _drawn(self, concerned: Iterable[Armed]) -> tuple[Armed, ...]:
-        found = []
-        with self._lock:
-            for armed in concerned:
-                armed.calls += 1
-                if armed.fault.when.strikes(armed.calls, armed.struck, f"{self._seed} {armed.number}"):
-                    armed.struck += 1
-                    found.append(armed)
-        return tuple(found)
+    def _answering(self, exchange: Exchange) -> Answer:
+        switched = any(isinstance(_act(armed), Elsewhere) for armed in exchange.struck)
+        return self._elsewhere if switched and self._elsewhere else self.sandbox
 
     def _faulted(self, exchange: Exchange, response: Response) -> Response:
-        """Another answer first, then what changes a good one, then the wire; each in the order of setting."""
-        acts = [(armed, KINDS[armed.fault.kind].act) for armed in exchange.struck]
-        others = [
-            act.answer(armed.fault, exchange.request, self._now()) for armed, act in acts if isinstance(act, Instead)
-        ]
-        response = others[0] if others else response
+        """First what takes the answer's place, then what changes a good one, then the wire; each in its order."""
+        acts = [(armed, _act(armed)) for armed in exchange.struck]
+        for armed, act in acts:
+            if isinstance(act, Instead):
+                response = act.answer(armed.fault, exchange.request, self._now())
+                break
         for armed, act in acts:
             if isinstance(act, Change | Page):
-                changed = self._changed(act, armed.fault, exchange.request, response)
+                changed = self._changed(exchange, act, armed.fault, response)
                 response = changed or response
                 if changed is None:
-                    self._spare(exchange, armed)
+                    self.faults.spare(armed)
+                    exchange.spared.append(armed)
         for armed, act in acts:
             if isinstance(act, Wire) and not waits_before(armed.fault):
                 response = replace(response, delivery=act.change(armed.fault, response.delivery or Delivery()))
         return response
 
-    def _changed(self, act: Change | Page, fault: Fault, request: Request, response: Response) -> Response | None:
+    def _changed(self, exchange: Exchange, act: Change | Page, fault: Fault, response: Response) -> Response | None:
         data = _data(response)
         if data is None:
             return None
@@ -212,13 +139,7 @@ class Faulty:
             case Change(change):
                 return change(fault, response, data)
             case Page(change_page):
-                return change_page(fault, request, response, self.sandbox)
-
-    def _spare(self, exchange: Exchange, armed: Armed) -> None:
-        """It struck an answer in which there was nothing for it to do: that does not count."""
-        with self._lock:
-            armed.struck -= 1
-        exchange.spared.append(armed)
+                return change_page(fault, exchange.request, response, self._answering(exchange))
 
     def _note(self, exchange: Exchange, response: Response, *, effect: bool) -> None:
         request, outcome = exchange.request, _outcome(response)
@@ -239,6 +160,10 @@ class Faulty:
                 request.body.decode("utf-8", "replace"),
             )
         )
+
+
+def _act(armed: Armed) -> Act:
+    return KINDS[armed.fault.kind].act
 
 
 def _data(response: Response) -> dict[str, Any] | None:

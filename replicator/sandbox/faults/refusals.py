@@ -28,7 +28,7 @@ _TEXTS = {
 def status(fault: Fault, _request: Request, now: datetime) -> Response:
     wait = fault.options.get("retry_after", "none")
     headers = () if wait == "none" else (("Retry-After", _retry_after(wait, now)),)
-    body = fault.options.get("body", "json")
+    body = "empty" if fault.value in (204, 304) else fault.options.get("body", "json")
     if body != "json":
         return Response(fault.value, (("Content-Type", "text/html"), *headers), _HTML if body == "html" else b"")
     data = None
