@@ -120,7 +120,7 @@ class Client:
         target = path + (f"?{urlencode(query)}" if query else "")
         response = self.ask(target, version, method, b"" if body is None else json.dumps(body).encode())
         assert response.status in (200, 201), (method, target, body, response.body)
-        found = write_at(method, path)
+        found = write_at(method, path.partition("?")[0])
         assert problems(found, media_type(version), response.body, response.status) == [], (method, path)
         return dict(json.loads(response.body)["data"])
 

@@ -1,6 +1,20 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
-from . import credentials, destinations, filters, groups, labels, people, sources, warehouses
+from . import (
+    credentials,
+    destinations,
+    filters,
+    function_instances,
+    functions,
+    groups,
+    labels,
+    people,
+    rules,
+    sources,
+    tracking_plans,
+    transformations,
+    warehouses,
+)
 
 WRITES = (
     *credentials.ROUTES,
@@ -11,4 +25,9 @@ WRITES = (
     *warehouses.ROUTES,
     *groups.ROUTES,
     *people.ROUTES,
+    *tracking_plans.ROUTES,
+    *rules.ROUTES,
+    *transformations.ROUTES,
+    *functions.ROUTES,
+    *function_instances.ROUTES,
 )
