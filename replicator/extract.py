@@ -137,7 +137,7 @@ class Extraction:
         if Broken in set(map(type, whole)):
             whole = [each for each in page.records if not isinstance(each, Broken)]
             broken = [each for each in page.records if isinstance(each, Broken)]
-        records = list(shaped(self.object, whole, before.position))
+        records = shaped(self.object, whole, before.position)
         return Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
 
     def _with_details(self, fetched: Fetched, details: Details) -> Fetched:
@@ -206,18 +206,19 @@ def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:
     return partition.name in checkpoints and checkpoints[partition.name].done
 
 
-def shaped(thing: Object, records: Sequence[Any], position: int) -> Iterator[Any]:
+def shaped(thing: Object, records: Sequence[Any], position: int) -> Sequence[Any]:
     """The records as rows want them: nested parts of the key lifted, arrays exploded, positions counted."""
     listing = thing.listing
-    if not (thing.explode or listing.lifted or listing.position):
-        yield from records
-        return
-    for at, each in enumerate(records):
-        if not isinstance(each, dict):
-            yield each
-            continue
-        one = _placed(listing, each, position + at) if listing.lifted or listing.position else each
-        yield from _exploded(thing.explode, one) if thing.explode else (one,)
+    if listing.lifted or listing.position:
+        records = [
+            _placed(listing, each, position + at) if isinstance(each, dict) else each for at, each in enumerate(records)
+        ]
+    if not thing.explode:
+        return records
+    made: list[Any] = []
+    for each in records:
+        made += _exploded(thing.explode, each) if isinstance(each, dict) else (each,)
+    return made
 
 
 def _placed(listing: Listing, each: dict[str, Any], position: int) -> dict[str, Any]:
@@ -234,14 +235,12 @@ def _inside(value: Any, path: Sequence[str]) -> Any:
     return value
 
 
-def _exploded(explode: Explode, one: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _exploded(explode: Explode, one: dict[str, Any]) -> list[dict[str, Any]]:
     rest = one.copy()
     elements = rest.pop(explode.field, None)
     if not isinstance(elements, list):
-        yield one
-        return
-    for element in elements:
-        yield {**rest, **element} if isinstance(element, dict) else {**rest, explode.into: element}
+        return [one]
+    return [rest | element if isinstance(element, dict) else {**rest, explode.into: element} for element in elements]
 
 
 def shown(broken: Broken, thing: Object) -> str:

@@ -14,11 +14,11 @@ from sqlalchemy import select
 
 from replicator import masks
 from replicator.catalog import OBJECTS, by_name
+from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
 from replicator.replicate import replicate
-from replicator.rows import Encoder, Layout
 from replicator.target.quarantine import Quarantine
 from replicator.target.schema import object_table
 from replicator.target.stage import Stage
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from replicator.catalog.model import Object
     from replicator.ledger import Ledger
     from replicator.options import Options
+    from replicator.rows import Layout
     from replicator.segment.client import Client
     from replicator.target.database import Target
     from replicator.target.lease import Lease

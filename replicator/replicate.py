@@ -17,7 +17,7 @@ from replicator.errors import Inaccessible, Interrupted, MassDeletion, SegmentEr
 from replicator.extract import Details, Extraction, Fetched, Unseen, shown
 from replicator.partitions import Partition, partitions
 from replicator.reading import Figures, Progressed, Reading
-from replicator.rows import Encoder, Rejected, Row
+from replicator.rows import Rejected, Row
 from replicator.segment.counters import Counters
 from replicator.target.known import Detailed, Listed
 from replicator.target.publish import Counts, Extent, Publication, Unconfirmed, absentees, publish
@@ -27,6 +27,7 @@ from replicator.target.stage import Batch, Stage
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from replicator.encoder import Encoder
     from replicator.target.state import Checkpoint, ObjectState
 
 log = logging.getLogger(__name__)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from replicator.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from replicator.sandbox.certificates import Certificates
+    from replicator.sandbox.control import Control
+    from replicator.sandbox.faults import Fault
 
 RateLimit = Literal["real", "off"] | int
 
@@ -28,31 +36,107 @@ def sandbox(
     rate_limit: Annotated[
         str, typer.Option(metavar="real|off|N", help="Segment's limits, none, or N requests a minute.")
     ] = "off",
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROUTE:KIND=VALUE,...",
+            help="What goes wrong, as in listSources:status=503,nth=2.",
+            show_default=False,
+        ),
+    ] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML or JSON file of such faults.", show_default=False)
+    ] = None,
+    fault_seed: Annotated[int, typer.Option(help="Another number makes other draws where faults have a chance.")] = 1,
+    control_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Serve the control endpoint there: faults and the log of requests. 0 takes a free port.",
+            min=0,
+            max=65535,
+            show_default=False,
+        ),
+    ] = None,
+    control_host: Annotated[str, typer.Option(help="The control endpoint asks for no token.")] = "127.0.0.1",
+    tls: Annotated[
+        str | None,
+        typer.Option(
+            metavar="valid|expired|wrong-host|self-signed",
+            help="Serve over TLS with such a certificate.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Serve a fake Segment workspace until Ctrl-C."""
     from replicator.sandbox import Sandbox
+    from replicator.sandbox.control import Control
+    from replicator.sandbox.faults import CERTIFICATES, Faulty, fault_of_text
     from replicator.sandbox.server import serve
 
     limit, counts = _limit(rate_limit), _counts(count or ())
     try:
-        fake = Sandbox(size=size, counts=counts, seed=seed, token=token, rate_limit=limit)  # type: ignore[arg-type] # it checks the size
+        fake, other = (
+            Sandbox(size=size, counts=counts, seed=number, token=token, rate_limit=limit)  # type: ignore[arg-type] # it checks the size
+            for number in (seed, seed + 1)
+        )
     except ValueError as error:
         raise UsageError(f"The sandbox cannot be made so: {error}.") from None
+    if tls not in (None, "valid", *CERTIFICATES):
+        raise UsageError(f"--tls is {tls!r}, but must be one of valid, {', '.join(CERTIFICATES)}.")
+    wrong = [] if tls in (None, "valid") else [f"tls={tls}"]
     try:
-        serve(fake, host=host, port=port, ready=lambda url: _ready(url, token))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "it is no address"
-        raise ConfigError(
-            f"Cannot listen at {host}, port {port}: {reason.lower()}. Choose another --port or --host."
-        ) from None
+        listed = _of_file(faults) + [fault_of_text(text) for text in [*(fault or ()), *wrong]]
+        faulty = Faulty(fake, listed, seed=fault_seed, elsewhere=other, tls=tls is not None)
+    except ValueError as error:
+        raise UsageError(f"No such fault can be set: {error}.") from None
+    control = None if control_port is None else Control(faulty, control_host, control_port)
+    with _certificates(host, tls) as made:
+        lines = partial(_ready, token=token, control=control, ca_file=made.ca_file if made else None)
+        try:
+            serve(faulty, host=host, port=port, ready=lines, control=control, tls=made)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "it is no address"
+            second = "" if control is None else f" or the control endpoint at {control_host}, port {control_port}"
+            raise ConfigError(
+                f"Cannot listen at {host}, port {port}{second}: {reason.lower()}. Choose another --port or --host."
+            ) from None
     return 0
 
 
-def _ready(url: str, token: str) -> None:
-    """The first line is the URL alone, for programs that wait for it."""
+def _ready(url: str, *, token: str, control: Control | None, ca_file: Path | None) -> None:
+    """The first line is the URL alone, for programs that wait for it; then the control endpoint's, if there is one."""
     typer.echo(url)
+    if control:
+        typer.echo(f"control {control.url}")
     typer.echo(f"It takes the token {token!r}. In another terminal:")
-    typer.echo(f"  SEGMENT_TOKEN={token} replicator replicate --base-url {url}")
+    trust = f"REPLICATOR_CA_FILE={ca_file} " if ca_file else ""
+    typer.echo(f"  {trust}SEGMENT_TOKEN={token} replicator replicate --base-url {url}")
+
+
+def _of_file(path: Path | None) -> list[Fault]:
+    from replicator.sandbox.faults import faults_of_file
+
+    try:
+        return faults_of_file(path) if path else []
+    except OSError as error:
+        raise UsageError(f"Cannot read the faults in {path}: {error.strerror}.") from None
+
+
+@contextmanager
+def _certificates(host: str, tls: str | None) -> Iterator[Certificates | None]:
+    from replicator.sandbox.certificates import certificates
+
+    if tls is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(certificates(host))
+        except OSError as error:
+            raise ConfigError(
+                f"--tls needs the openssl command to make certificates: {error}. Install it, or leave --tls out."
+            ) from None
+        yield made
 
 
 def _limit(text: str) -> RateLimit:

@@ -1,23 +1,22 @@
-"""The Sandbox: one callable from Request to Response, in four steps.
+"""The Sandbox: one callable from Request to Response, in five steps.
 
-identify (401), match (404), meter (429), answer (404, 409, 413, 422). Each step raises a Refusal; whatever
-stands between the steps, such as faults, has the same two means: a Refusal or another Response.
+identify (401), match (404), meter (429), look at what the token may see (401, 403, 404), answer (404, 409, 413, 422).
+Each step raises a Refusal; whatever stands between the steps has the same two means: a Refusal or another Response.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .access import Token, identify
+from .access import Token, identify, unauthorized
 from .behaviour import Behaviour
-from .bodies import BODIES
+from .bodies import body_of
 from .calls import Call, One, Paged, Whole, Write
-from .delay import Delayed
+from .clock import Clock, utc_now
 from .limits import Headers, Limiter, RateLimit
 from .media import negotiate
 from .messages import Refusal, Request, Response, invalid, not_found
@@ -26,26 +25,25 @@ from .query import Query
 from .routes import ROUTES
 from .routing import Route, Routes
 from .shapes import check
-from .sizes import Size, counts_of
-from .world import World
+from .sight import Sight, sight
+from .tenants import Region, Tenant, Workspace, tenants_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from .calls import Answer
+    from .sizes import Size
+    from .world import World
 
 _encode = msgspec.json.Encoder().encode
 _routes = Routes(ROUTES)
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Sandbox:
-    """A fake Segment workspace. Safe to call from several threads."""
+    """Fake Segment workspaces: one, or those that are given. Safe to call from several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         *,
         size: Size = "small",
@@ -55,37 +53,74 @@ class Sandbox:
         rate_limit: RateLimit = "off",
         now: Callable[[], datetime] = utc_now,
         behaviour: Behaviour = Behaviour(),  # noqa: B008 - it is frozen
+        tokens: Sequence[Token] = (),
+        workspaces: Sequence[Workspace] = (),
+        region: Region = "us",
     ) -> None:
-        self.world = World(seed=seed, counts=counts_of(size, counts), now=now, behaviour=behaviour)
-        self.tokens = (Token(token),)
+        """`size`, `counts`, `seed`, `token` and `tokens` make the one workspace that there is without `workspaces`."""
+        one = Workspace(
+            tuple(tokens) or (Token(token),), region=region, seed=seed, size=size, counts=dict(counts or {})
+        )
+        self.now = now
+        self.region = region
+        self.behaviour = behaviour
+        self.tenants = tenants_of(workspaces or (one,), now, behaviour)
         self._limiter = Limiter(rate_limit, now)
-        self._seen = Delayed(self.world)
         self._one_at_a_time = RLock()
+
+    @property
+    def world(self) -> World:
+        """That of the first workspace."""
+        return self.tenants[0].world
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        return tuple(token for tenant in self.tenants for token in tenant.tokens)
 
     def __call__(self, request: Request) -> Response:
         try:
             token = identify(request.headers, self.tokens)
-            route, call, content_type = _understand(request, token)
-            spent = self._limiter.spend(token.secret, route.operation, route.limit)
-            status, data = self._answer(route, call, request.body)
-            body = _encode({"data": data})
+            tenant = next(tenant for tenant in self.tenants if token in tenant.tokens)
+            return self._respond(tenant, token, request, metered=True)
         except Refusal as refusal:
             return _refused(refusal)
+        finally:
+            if isinstance(self.now, Clock):
+                self.now.tick()
+
+    def act(self, tenant: Tenant, token: Token, request: Request) -> Response:
+        """What somebody does in the workspace without a token of the API: the same, but for the rate limit."""
+        try:
+            return self._respond(tenant, token, request, metered=False)
+        except Refusal as refusal:
+            return _refused(refusal)
+
+    def _respond(self, tenant: Tenant, token: Token, request: Request, *, metered: bool) -> Response:
+        elsewhere = tenant.workspace.region != self.region
+        if elsewhere and self.behaviour.other_region == 401:
+            raise unauthorized()
+        route, call, content_type = _understand(request, token)
+        spent = self._limiter.spend(token.secret, route.operation, route.limit) if metered else ()
+        with self._one_at_a_time:
+            seen = sight(token, tenant.world, route, call, elsewhere=elsewhere)
+            status, data = self._answer(tenant, seen, route, call, request.body)
+            body = _encode({"data": seen.veiled(data)})
         return Response(status, (("Content-Type", content_type), *spent), body)
 
-    def _answer(self, route: Route, call: Call, body: bytes) -> tuple[int, Mapping[str, Any]]:
-        with self._one_at_a_time:
-            if isinstance(route.answer, Write):
-                call = replace(call, body=self._body(route, body))
-                return route.answer.status, route.answer.effect(self.world, call)
-            return 200, _data(self._seen.world(), call, route.answer)
+    def _answer(
+        self, tenant: Tenant, seen: Sight, route: Route, call: Call, body: bytes
+    ) -> tuple[int, Mapping[str, Any]]:
+        if isinstance(route.answer, Write):
+            call = replace(call, body=self._body(route, call, body))
+            return route.answer.status, route.answer.effect(tenant.world, call)
+        return 200, _data(tenant.seen.world(), call, seen.narrowed(route.answer))
 
-    def _body(self, route: Route, body: bytes) -> dict[str, Any]:
+    def _body(self, route: Route, call: Call, body: bytes) -> dict[str, Any]:
         """What the request carries, if the operation has a shape for it; raises the API's 413 and 422."""
-        behaviour = self.world.behaviour
+        behaviour = self.behaviour
         if len(body) > behaviour.largest_body:
             raise Refusal(413, "RequestError", f"The body must not exceed {behaviour.largest_body} bytes")
-        shape = BODIES.get(route.operation)
+        shape = body_of(route.operation, call.version)
         if shape is None:
             return {}
         try:
@@ -105,7 +140,7 @@ def _understand(request: Request, token: Token) -> tuple[Route, Call, str]:
         raise not_found("Route")
     route, ids = found
     version, content_type = negotiate(request.headers.get("accept", "*/*"), route.versions)
-    call = Call(request.method, path, ids, Query(query), request.headers, version, actor=token.actor)
+    call = Call(request.method, path, ids, Query(query), request.headers, version, actor=token.actor, email=token.email)
     return route, call, content_type
 
 

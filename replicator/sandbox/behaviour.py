@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: What is answered instead of what may not be seen: a status, or an empty list (404 for what is no list).
+Unseen = Literal[401, 403, 404, "empty"]
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     #: A change of a rule moves its tracking plan's `updatedAt`. Unverified: a client must not rely on it.
     rules_touch_plan: bool = False
+    #: PUT replaces the rules of a plan that has more than 200 of them. It was seen to be refused with 400.
+    replace_many_rules: bool = False
+    #: Removing a rule that the plan does not have is refused with 404. Unverified.
+    refuse_unknown_rules: bool = False
+    #: A deployment takes the id of an instance of a source function (`sfn_`) alone, not that of the function (`sfnc_`).
+    #: Stated by examples only; no read tells the ids of instances, so here they are those of the functions.
+    deploy_instances_only: bool = False
     #: Writes that the contract names no audit event for leave one all the same, as the app's own trail shows.
     audit_unnamed: bool = False
+    #: Seconds until the audit trail shows an event. Unverified.
+    audit_delay: float = 0.0
     #: Seconds until a read shows what was written. None is stated; 0 is what most clients are written for.
     read_delay: float = 0.0
     #: Fields that a request's schema does not know are refused with 422 instead of ignored.
     strict: bool = False
     #: Bytes of a request's body above which it is answered by 413.
     largest_body: int = 5_000_000
+    #: To a token without the permission. 401 is documented to cover that, and no 403 is.
+    missing_permission: Unseen = 401
+    #: To a workspace that has not bought the feature. Unverified; 403 cannot be taken for a revoked token.
+    missing_feature: Unseen = 403
+    #: To a token whose roles are for other records than this one. Unverified.
+    hidden_record: Unseen = 404
+    #: To a token of the other region: its workspace is unknown here, or seems to hold nothing.
+    other_region: Literal[401, "empty"] = 401

@@ -30,8 +30,11 @@ class Call:
     anchor: int = 0
     #: What a write carries, valid by its shape.
     body: Record = field(default_factory=dict)
-    #: Who asks, as the audit trail names it.
+    #: Who asks, as the audit trail names it, and the address, if it is a user.
     actor: str = ""
+    email: str = ""
+    #: How many events the trail had been told of when the listing began; all of them if None.
+    known: int | None = None
 
 
 RowsOf = Callable[[World, Call], Rows]

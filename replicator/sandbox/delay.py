@@ -31,7 +31,13 @@ class Delayed:
 
 
 def _twin(world: World) -> World:
-    twin = World(seed=world.seed, counts=world.counts, now=world.now, behaviour=world.behaviour)
+    twin = World(
+        seed=world.seed,
+        counts=world.counts,
+        now=lambda: world.now(),  # noqa: PLW0108 - it may be another one for a while
+        behaviour=world.behaviour,
+        features=world.features,
+    )
     # The workspace as it was made is the same for both, so it is built once.
     twin.collections, twin.workspace = world.collections, world.workspace
     return twin

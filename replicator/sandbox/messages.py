@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +20,29 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer goes over the wire when it does not simply go."""
+
+    #: Seconds before the first byte.
+    delay: float = 0
+    bytes_per_second: float | None = None
+    #: The body ends after so many bytes.
+    cut_at: int | None = None
+    #: How a client can tell where the body ends: by its length, by the last chunk, or by the end of the connection.
+    framing: Literal["length", "chunked", "close"] = "length"
+    ending: Literal["close", "reset"] = "close"
+    #: No byte is sent at all.
+    silent: bool = False
+    #: So many bytes of white space follow the body.
+    padding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    delivery: Delivery | None = None
 
 
 class Refusal(Exception):

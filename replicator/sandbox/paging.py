@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .world import World
 
 _START = "MA=="
+#: What a frozen cursor keeps of the time its listing began: the second, and how many events the trail had been told of.
+Kept = tuple[int, int] | None
 
 
 def page(world: World, call: Call, spec: Paged) -> dict[str, Any]:
@@ -33,12 +35,13 @@ def page(world: World, call: Call, spec: Paged) -> dict[str, Any]:
     field = f"{dot}cursor"
     text = call.query.text(field)
     tag = _tag(world, call, spec)
-    offset, anchor = _read(spec, tag, text, field)
-    call = replace(call, anchor=anchor or world.seconds())
+    offset, kept = _read(spec, tag, text, field)
+    anchor, known = kept or (world.seconds(), len(world.state.events))
+    call = replace(call, anchor=anchor, known=known)
     rows = spec.rows(world, call)
     if offset and offset >= len(rows):
         raise invalid(field, "is not a cursor of this list")
-    pagination = _pagination(spec, rows, offset, count, lambda at: _write(spec, tag, at, call.anchor))
+    pagination = _pagination(spec, rows, offset, count, lambda at: _write(spec, tag, at, (anchor, known)))
     extra = spec.extra(world, call) if spec.extra else {}
     return {spec.key: rows[offset : offset + count], spec.object or "pagination": pagination} | extra
 
@@ -62,7 +65,7 @@ def _tag(world: World, call: Call, spec: Paged) -> str:
     return blake2b(listed.encode(), digest_size=4).hexdigest()
 
 
-def _write(spec: Paged, tag: str, offset: int, anchor: int) -> str | int:
+def _write(spec: Paged, tag: str, offset: int, kept: Kept) -> str | int:
     match spec.cursor:
         case "number":
             return offset
@@ -73,39 +76,41 @@ def _write(spec: Paged, tag: str, offset: int, anchor: int) -> str | int:
         case "key":
             text = f"reg-{tag}-{offset:05d}"
         case "frozen":
-            text = json.dumps({"pageToken": f"{tag}-{offset}", "endTime": anchor})
+            anchor, known = kept or (0, 0)
+            text = json.dumps({"pageToken": f"{tag}-{known}-{offset}", "endTime": anchor})
     return b64encode(text.encode()).decode()
 
 
-def _read(spec: Paged, tag: str, text: str | None, field: str) -> tuple[int, int]:
-    """The offset of this cursor and the time that it keeps; raises the API's 422 for one that was not issued."""
+def _read(spec: Paged, tag: str, text: str | None, field: str) -> tuple[int, Kept]:
+    """The offset of this cursor and what it keeps; raises the API's 422 for one that was not issued."""
     if text is None or (text in ("", _START) and spec.cursor != "number"):
-        return 0, 0
+        return 0, None
     try:
-        offset, anchor = _parse(spec, text)
-        issued = str(_write(spec, tag, offset, anchor)) == text
+        offset, kept = _parse(spec, text)
+        issued = str(_write(spec, tag, offset, kept)) == text
     except (ValueError, TypeError):
         issued = False
     if not issued:
         raise invalid(field, "is not a cursor of this list")
-    return offset, anchor
+    return offset, kept
 
 
-def _parse(spec: Paged, text: str) -> tuple[int, int]:
+def _parse(spec: Paged, text: str) -> tuple[int, Kept]:
     if spec.cursor == "number":
-        return int(text[:9]), 0
+        return int(text[:9]), None
     plain = b64decode(text, validate=True).decode()
     match spec.cursor:
         case "offset":
-            return int(plain.partition("-")[0][:12]), 0
+            return int(plain.partition("-")[0][:12]), None
         case "key":
-            return int(plain.rpartition("-")[2][:12]), 0
+            return int(plain.rpartition("-")[2][:12]), None
         case "frozen":
             return _parse_frozen(plain)
 
 
-def _parse_frozen(plain: str) -> tuple[int, int]:
+def _parse_frozen(plain: str) -> tuple[int, Kept]:
     parsed = json.loads(plain)
     if not isinstance(parsed, dict) or not isinstance(parsed.get("endTime"), int):
         raise TypeError(plain)
-    return int(str(parsed.get("pageToken")).rpartition("-")[2][:12]), parsed["endTime"]
+    _, known, offset = str(parsed.get("pageToken")).split("-")
+    return int(offset[:12]), (parsed["endTime"], int(known[:12]))

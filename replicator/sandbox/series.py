@@ -61,6 +61,35 @@ class Series(Sequence[Record]):
         return Series(len(indexes), lambda place: self._make(indexes[place]))
 
 
+class Named(Series):
+    """Records that are known by what they say, such as an e-mail address; `number` tells the index from it."""
+
+    def __init__(self, length: int, make: Callable[[int], Record], number: Callable[[str], int | None]) -> None:
+        super().__init__(length, make)
+        self._number = number
+
+    def index_of(self, identifier: str) -> int:
+        index = self._number(identifier)
+        if index is None or not 0 <= index < len(self):
+            raise not_found()
+        return index
+
+
+class Shown:
+    """Rows as a list shows them, which may be less than what is kept of them."""
+
+    def __init__(self, rows: Rows, show: Callable[[Record], Any]) -> None:
+        self._rows = rows
+        self._show = show
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, window: slice) -> list[Any]:
+        page: Any = self._rows[window]
+        return [self._show(row) for row in page]
+
+
 class Nested(Series):
     """The children of all parents in one series: parent p owns `each` neighbours from p * each on."""
 

@@ -11,8 +11,9 @@ Records are never edited in place: a write puts a new one.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .messages import Refusal, not_found
@@ -104,13 +105,14 @@ class Table:
         self._gone: list[int] = []
         self._added: dict[str, Record] = {}
         self._parents: dict[str, str] = {}
+        self._edits: list[Callable[[Record], Record]] = []
         self._made = 0
 
     def __len__(self) -> int:
         return len(self.born) - len(self._gone) + len(self._added)
 
     def __getitem__(self, window: slice) -> Any:
-        if not (self._put or self._gone or self._added):
+        if not (self._put or self._gone or self._added or self._edits):
             return self.born[window]
         start, stop, _ = window.indices(len(self))
         return list(self._records(start, stop))
@@ -144,7 +146,7 @@ class Table:
         return place > 0 and self._gone[place - 1] == index
 
     def _at(self, index: int) -> Record:
-        return self._put[index] if index in self._put else self.born[index]
+        return self._put[index] if index in self._put else reduce(_edited, self._edits, self.born[index])
 
     def _find(self, identifier: str) -> int | str | None:
         """The index of a born record, the id of an added one."""
@@ -211,21 +213,43 @@ class Table:
                 self._put.pop(index, None)
         self._state.tell(Change("remove", self._level, (identifier,)))
 
+    def change_all(self, edit: Callable[[Record], Record]) -> None:
+        """Edit the records that were written now, the others whenever somebody reads them: there may be millions."""
+        self._put = {index: edit(record) for index, record in self._put.items()}
+        self._added = {identifier: edit(record) for identifier, record in self._added.items()}
+        self._edits.append(edit)
+        self._state.tell(Change("change_all", self._level, (edit,)))
+
     def children(self, parent: str, born_parent: int | None) -> Children:
         """`born_parent` is the parent's own `born_index`."""
-        return Children(self, self._born_children(born_parent), [i for i, p in self._parents.items() if p == parent])
-
-    def _born_children(self, born_parent: int | None) -> Sequence[int]:
         if born_parent is None or not isinstance(self.born, Nested):
-            return range(0)
-        own = range(born_parent * self.born.each, (born_parent + 1) * self.born.each)
-        return [index for index in own if not self._is_gone(index)]
+            return self.of(parent, range(0))
+        return self.of(parent, range(born_parent * self.born.each, (born_parent + 1) * self.born.each))
+
+    def of(self, parent: str, born: Sequence[int]) -> Children:
+        """Those made with these numbers, as far as they are left, then those added as children of this parent."""
+        return Children(self, self.left(born), [i for i, p in self._parents.items() if p == parent])
+
+    def those(self, born: Sequence[int], identifiers: Iterable[str]) -> Children:
+        """Those made with these numbers, then those with these ids, as far as they are left."""
+        return Children(self, self.left(born), [identifier for identifier in identifiers if identifier in self])
+
+    def left(self, born: Sequence[int]) -> Sequence[int]:
+        """Those of these numbers whose records are still there."""
+        if not self._gone or (isinstance(born, range) and not any(index in born for index in self._gone)):
+            return born
+        gone = set(self._gone)
+        return [index for index in born if index not in gone]
 
     def is_child(self, identifier: str, parent: str, born_parent: int | None) -> bool:
         found = self._find(identifier)
         if isinstance(found, int):
             return isinstance(self.born, Nested) and self.born.each > 0 and found // self.born.each == born_parent
         return found is not None and self._parents[found] == parent
+
+
+def _edited(record: Record, edit: Callable[[Record], Record]) -> Record:
+    return edit(record)
 
 
 class Chosen(Sequence[Record]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,10 +10,11 @@ from .behaviour import Behaviour
 from .draws import Draw
 from .ids import Ids
 from .moments import with_millis
+from .roles import FEATURES
 from .state import Level, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from .calls import Call
@@ -32,6 +34,9 @@ class World:
         counts: Mapping[str, int],
         now: Callable[[], datetime],
         behaviour: Behaviour = Behaviour(),  # noqa: B008 - it is frozen
+        slug: str = "acme-outdoors",
+        name: str = "Acme Outdoors",
+        features: frozenset[str] = FEATURES,
     ) -> None:
         self.seed = seed
         self.counts = counts
@@ -40,9 +45,10 @@ class World:
         self.collections: dict[str, Any] = {}
         self.workspace: Record = {
             "id": Ids.of(seed, "workspace")[0],
-            "slug": "acme-outdoors",
-            "name": "Acme Outdoors",
+            "slug": slug,
+            "name": name,
         }
+        self.features = features
         self.state = State(self)
 
     @property
@@ -64,7 +70,17 @@ class World:
         number = 900_000_000 + len(self.state.events)
         about = {"resourceId": identifier, "resourceType": kind, "resourceName": name}
         happened = {"id": f"events/{number}", "timestamp": self.stamp(), "type": event, "actor": call.actor}
-        self.state.happened(happened | about)
+        by = {"actorEmail": call.email} if call.email else {}
+        self.state.happened(happened | by | about)
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """What is done in this block happened then."""
+        now, self.now = self.now, lambda: moment
+        try:
+            yield
+        finally:
+            self.now = now
 
     def stamp(self) -> str:
         """Now, as `createdAt` and `updatedAt` show it."""

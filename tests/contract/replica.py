@@ -13,7 +13,8 @@ from sqlalchemy import insert, select, text, update
 from replicator import masks
 from replicator.catalog import model
 from replicator.catalog.model import Column, Listing, Object, Type
-from replicator.rows import Encoder, Layout, Rejected, Row, rebuild
+from replicator.encoder import Encoder
+from replicator.rows import Layout, Rejected, Row, rebuild
 from replicator.target import evolve
 from replicator.target.bookkeeping import Bookkeeping, bookkeeping
 from replicator.target.database import Place, Target, open_target

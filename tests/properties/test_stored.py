@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from replicator.rows import Encoder, rebuild
+from replicator.encoder import Encoder
+from replicator.rows import rebuild
 from tests.contract.conftest import make  # noqa: F401 - a fixture
 from tests.contract.replica import Replica
 from tests.properties.records import KEYED, MASK_KEY, THING, records, rules, same

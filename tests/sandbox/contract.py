@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,9 +61,25 @@ class Operation:
 
 
 def operations() -> list[Operation]:
-    """None where the contract is not there."""
+    """Those that read; none where the contract is not there."""
     paths = contract()["paths"]
     return [Operation(path, methods["get"]) for path, methods in paths.items() if "get" in methods]
+
+
+@cache
+def _writes() -> list[tuple[str, re.Pattern[str], Operation]]:
+    return [
+        (method.upper(), re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)), Operation(path, spec))
+        for path, methods in contract()["paths"].items()
+        for method, spec in methods.items()
+        if method != "get"
+    ]
+
+
+def write_at(method: str, path: str) -> Operation:
+    """The most exact one: fixed segments count more than parameters."""
+    found = [operation for verb, pattern, operation in _writes() if verb == method and pattern.fullmatch(path)]
+    return min(found, key=lambda operation: operation.path.count("{"))
 
 
 @cache
@@ -70,9 +87,9 @@ def _validator(reference: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": reference, "components": contract()["components"]})
 
 
-def problems(operation: Operation, media_type: str, body: bytes) -> list[str]:
-    """What is wrong with this answer, by the schema of its media type."""
-    schema = operation.spec["responses"]["200"]["content"][media_type]["schema"]
+def problems(operation: Operation, media_type: str, body: bytes, status: int = 200) -> list[str]:
+    """What is wrong with this answer, by the schema of its status and media type."""
+    schema = operation.spec["responses"][str(status)]["content"][media_type]["schema"]
     answer = json.loads(body)
     found = [e.message for e in _validator(schema["$ref"]).iter_errors(answer)]
     # The envelope's schema leaves `data` optional, so an error would be valid too.
@@ -89,12 +106,32 @@ class Client:
         self.token = token
         self.requests = 0
 
-    def ask(self, target: str, version: str | None = None) -> Response:
+    def ask(self, target: str, version: str | None = None, method: str = "GET", body: bytes = b"") -> Response:
         self.requests += 1
         headers = {"authorization": f"Bearer {self.token}"}
         if version:
             headers["accept"] = media_type(version)
-        return self.sandbox(Request("GET", target, headers))
+        return self.sandbox(Request(method, target, headers, body))
+
+    def write(
+        self, method: str, path: str, body: Any = None, *, version: str | None = None, **query: Any
+    ) -> dict[str, Any]:
+        """The data of a write that succeeds; its answer is held against the contract."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+        response = self.ask(target, version, method, b"" if body is None else json.dumps(body).encode())
+        assert response.status in (200, 201), (method, target, body, response.body)
+        found = write_at(method, path.partition("?")[0])
+        assert problems(found, media_type(version), response.body, response.status) == [], (method, path)
+        return dict(json.loads(response.body)["data"])
+
+    def refused(
+        self, method: str, path: str, body: Any = None, *, version: str | None = None, **query: Any
+    ) -> tuple[int, str | None]:
+        """The status and the field of a request that fails."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+        response = self.ask(target, version, method, b"" if body is None else json.dumps(body).encode())
+        assert response.status >= 400, (method, target, body, response.body)
+        return response.status, json.loads(response.body)["errors"][0].get("field")
 
     def data(self, path: str, **query: Any) -> dict[str, Any]:
         response = self.ask(path + (f"?{urlencode(query)}" if query else ""))

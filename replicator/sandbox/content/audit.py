@@ -1,12 +1,15 @@
 """The audit trail.
 
 Event n happened at BIRTH + n * step, so that 90 days hold as many as were asked for; as time goes by new ones appear
-and old ones pass out of reach. Newest first; the cursor keeps the time at which the listing began (resources.md,
-"Change detection" and "Pagination").
+and old ones pass out of reach. Writes leave theirs among them. Newest first; the cursor keeps what there was when the
+listing began (resources.md, "Change detection" and "Pagination").
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from datetime import datetime
+from math import ceil
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,11 +26,12 @@ from .sources import sources
 from .warehouses import warehouses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from replicator.sandbox.calls import Call
-    from replicator.sandbox.series import Series
+    from replicator.sandbox.series import Record, Series
 
+_encode = msgspec.json.encode
 _DEPTH = 90 * DAY
 _FIRST_ID = 145_000_000
 #: How many records of each kind the events go round.
@@ -91,7 +95,7 @@ class Trail:
         resource = records(self._world)[index]
         shown = resource.get("name") or resource.get("displayName") or resource.get("settings", {}).get("name", "")
         about = {"type": name, "resourceId": resource["id"], "resourceType": resource_type, "resourceName": shown}
-        return msgspec.json.encode(about).decode()[1:-1]
+        return _encode(about).decode()[1:-1]
 
 
 @collection
@@ -100,37 +104,68 @@ def trail(world: World) -> Trail:
 
 
 class Events:
-    """Some events of the trail, in the order in which they are listed."""
+    """Some events of the trail, those made and those written as one list, newest first."""
 
-    def __init__(self, world: World, chosen: Sequence[int]) -> None:
-        self._trail = trail(world)
-        self._chosen = chosen
+    def __init__(self, trail: Trail, made: Sequence[int], written: Sequence[Record]) -> None:
+        self._trail = trail
+        self._made = made
+        self._written = written
 
     def __len__(self) -> int:
-        return len(self._chosen)
+        return len(self._made) + len(self._written)
 
     def __getitem__(self, window: slice) -> msgspec.Raw:
-        return msgspec.Raw(("[" + ",".join(map(self._trail.json, self._chosen[window])) + "]").encode())
+        start, stop, _ = window.indices(len(self))
+        first, last = self._written_before(start), self._written_before(stop)
+        made = self._made[start - first : stop - last]
+        texts: Iterable[str] = map(self._trail.json, made)
+        if first < last:
+            both = [(_second(event), _encode(event).decode()) for event in self._written[first:last]]
+            both += zip(map(self._trail.happened, made), texts, strict=True)
+            # What was written in a second happened after what was made for it.
+            texts = [text for _, text in sorted(both, key=lambda one: one[0], reverse=True)]
+        return msgspec.Raw(("[" + ",".join(texts) + "]").encode())
+
+    def _written_before(self, place: int) -> int:
+        """How many of the first so many events are written ones."""
+
+        def place_of(written: int) -> int:
+            newer = -_second(self._written[written])
+            return written + bisect_left(self._made, newer, key=lambda event: -self._trail.happened(event))
+
+        return bisect_left(range(len(self._written)), place, key=place_of)
 
 
 def events(world: World, call: Call) -> Events:
-    chosen: Sequence[int] = trail(world).between(*_window(call))[::-1]
+    start, end = _window(world, call)
+    made: Sequence[int] = trail(world).between(start, end)[::-1]
+    told = sorted(world.state.events[: call.known], key=_time)
+    written = told[bisect_left(told, start, key=_second) : bisect_right(told, end, key=_second)][::-1]
     kind, resource = call.query.text("resourceType"), call.query.text("resourceId")
     if kind is not None or resource is not None:
         wanted = _matching(world, kind, resource)
         about = trail(world).about
-        chosen = [event for event in chosen if about(event) in wanted]
-    return Events(world, chosen)
+        made = [event for event in made if about(event) in wanted]
+        written = [e for e in written if kind in (None, e["resourceType"]) and resource in (None, e["resourceId"])]
+    return Events(trail(world), made, written)
 
 
-def _window(call: Call) -> tuple[int, int]:
+def _time(event: Record) -> str:
+    return str(event["timestamp"])
+
+
+def _second(event: Record) -> int:
+    return int(datetime.fromisoformat(event["timestamp"]).timestamp())
+
+
+def _window(world: World, call: Call) -> tuple[int, int]:
     """The first and the last second asked for, within the 90 days before the listing began."""
     start, end = (call.query.text(name) for name in ("startTime", "endTime"))
     first = parse("startTime", start) if start else 0
     last = parse("endTime", end) if end else call.anchor
     if end and first > last:
         raise invalid("startTime", "must not be after endTime")
-    return max(first, call.anchor - _DEPTH + 1), min(last, call.anchor)
+    return max(first, call.anchor - _DEPTH + 1), min(last, call.anchor - ceil(world.behaviour.audit_delay))
 
 
 def _matching(world: World, kind: str | None, resource: str | None) -> set[tuple[int, int]]:

@@ -17,13 +17,14 @@ from replicator.sandbox.moments import DAY, moment, parse, without_millis
 from replicator.sandbox.paging import page
 
 from .destinations import destinations, source_of
-from .sources import sources
+from .sources import source_ids, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from replicator.sandbox.calls import Call
     from replicator.sandbox.series import Record
+    from replicator.sandbox.state import Level
     from replicator.sandbox.world import World
 
 Stage = Literal["received", "failed_on_ingest", "filtered_at_source", "filtered_at_destination", "failed", "delivered"]
@@ -80,16 +81,25 @@ def overview(stage: Stage) -> Callable[[World, Call], Sequence[Record]]:
     of_destination = stage in ("filtered_at_destination", "failed", "delivered")
 
     def rows(world: World, call: Call) -> Sequence[Record]:
-        subject = str(sources(world).index_of(call.query.required("sourceId")))
+        numbers = [_number(world, sources, call.query.required("sourceId"))]
         if of_destination:
-            subject += f"/{destinations(world).index_of(call.query.required('destinationConfigId'))}"
+            numbers.append(_number(world, destinations, call.query.required("destinationConfigId")))
         step = _step(call)
         moments = _moments(call, step)
         allowed = tuple(name for name in _VALUES if name != "discardReason" or stage not in ("received", "delivered"))
         groups = _groups(call, (*allowed, *(_DESTINATION_GROUPS if of_destination else ())), "filter.")
-        return [_row(world, f"{stage}/{subject}", group, moments, step) for group in groups]
+        if None in numbers:
+            return []
+        what = "/".join([stage, *map(str, numbers)])
+        return [_row(world, what, group, moments, step) for group in groups]
 
     return rows
+
+
+def _number(world: World, level: Level, identifier: str) -> int | None:
+    """The number that it was made with; None for what was added since and has sent nothing; raises the API's 404."""
+    world.table(level).get(identifier)
+    return world.table(level).born_index(identifier)
 
 
 def _row(world: World, what: str, group: Record, moments: range, step: int) -> Record:
@@ -111,14 +121,17 @@ def overview_total(stage: Stage) -> Callable[[World, Call], Record]:
 def _volumes(world: World, call: Call) -> Sequence[Record]:
     step = _step(call)
     moments = _moments(call, step)
-    chosen = [sources(world).index_of(identifier) for identifier in call.query.many("sourceId")]
+    asked = call.query.many("sourceId")
+    chosen = [n for n in (_number(world, sources, identifier) for identifier in asked) if n is not None]
     # The version of the app can be grouped by, yet no row of the contract has a field for it.
     groups = [g for g in _groups(call, _VOLUME_GROUPS, "") if g.pop("appVersion", _VERSIONS[0]) == _VERSIONS[0]]
+    if asked and not chosen:
+        return []
     if "source" not in call.query.many("groupBy"):
         return [_row(world, f"volume/{chosen}", group, moments, step) for group in groups]
     return [
         _event_source(world, source) | _row(world, f"volume/{source}", group, moments, step)
-        for source in chosen or range(len(sources(world)))
+        for source in chosen or world.table(sources).left(range(len(sources(world))))
         for group in groups
     ]
 
@@ -127,7 +140,7 @@ _VOLUME = Paged("result", _volumes, end="null", cursor="frozen")
 
 
 def _event_source(world: World, source: int) -> Record:
-    found = sources(world)[source]
+    found = world.table(sources).get(source_ids(world)[source])
     return {"source": {key: found[key] for key in ("id", "name", "slug") if key in found}}
 
 
@@ -141,10 +154,10 @@ def events_volume(world: World, call: Call) -> Mapping[str, Any]:
 
 
 def delivery_summary(world: World, call: Call) -> Mapping[str, Any]:
-    destination = destinations(world).index_of(call.ids[0])
-    source = sources(world).index_of(call.query.required("sourceId"))
+    destination = _number(world, destinations, call.ids[0])
+    source = _number(world, sources, call.query.required("sourceId"))
     moments = _summary_window(world, call)
-    connected = source == source_of(world, destination)
+    connected = destination is not None and source == source_of(world, destination)
     what = f"summary/{destination}"
     first = sum(_count(world, what, at, 500) for at in moments) if connected else 0
     retried = sum(_count(world, f"{what}/retry", at, 20) for at in moments) if connected else 0
@@ -156,7 +169,7 @@ def delivery_summary(world: World, call: Call) -> Mapping[str, Any]:
     return {
         "deliveryMetricsSummary": {
             "sourceId": call.query.required("sourceId"),
-            "destinationMetadataId": destinations(world)[destination]["metadata"]["id"],
+            "destinationMetadataId": world.table(destinations).get(call.ids[0])["metadata"]["id"],
             "metrics": [
                 {"metricName": "successes", "total": first + retried, "breakdown": breakdown},
                 {"metricName": "expired", "total": expired},

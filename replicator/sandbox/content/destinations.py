@@ -16,6 +16,7 @@ from .sources import source_ids, sources, warehouse_sources
 if TYPE_CHECKING:
     from replicator.sandbox.calls import Call
     from replicator.sandbox.draws import Draw
+    from replicator.sandbox.state import Children
 
 _NAMES = ("Amplitude Prod", "amplitude prod", "GA4 (web)", "Kinesis → lake", "Braze 💌", "", "Slack #alerts")
 _CONDITIONS = (
@@ -53,13 +54,14 @@ def destinations(world: World) -> Series:
     return Series(world.count("Destinations", "Sources", "CatalogSources", "CatalogDestinations"), make, ids)
 
 
-def of_source(world: World, source: int) -> Series:
-    every = destinations(world)
-    return every.only(range(source, len(every), _turn(world)) if source < _turn(world) else ())
+def of_source(world: World, source: str) -> Children:
+    index, turn = world.table(sources).born_index(source), _turn(world)
+    born = range(0) if index is None or index >= turn else range(index, len(destinations(world)), turn)
+    return world.table(destinations).of(source, born)
 
 
-def connected(world: World, call: Call) -> Series:
-    return of_source(world, sources(world).index_of(call.ids[0]))
+def connected(world: World, call: Call) -> Children:
+    return of_source(world, world.table(sources).get(call.ids[0])["id"])
 
 
 def _settings(draw: Draw) -> Record:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replicator.sandbox.calls import walk
+from replicator.sandbox.calls import children, walk
 from replicator.sandbox.ids import Ids
 from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
-from replicator.sandbox.series import Nested, Record, Series
+from replicator.sandbox.series import Nested, Record, Series, Shown
+from replicator.sandbox.state import Fact
 from replicator.sandbox.world import World, collection
 
 from . import words
@@ -23,19 +24,20 @@ if TYPE_CHECKING:
 
     from replicator.sandbox.calls import Call
     from replicator.sandbox.draws import Draw
+    from replicator.sandbox.state import Children
 
 #: The kinds: how they are counted, how their ids begin (only sfnc_ and ifnd_ are known), and where they follow
 #: one another in the series of all functions.
-_KINDS = {
+KINDS = {
     "SOURCE": ("SourceFunctions", "sfnc_"),
     "DESTINATION": ("DestinationFunctions", "dfnc_"),
     "INSERT_SOURCE": ("InsertSourceFunctions", "ifns_"),
     "INSERT_DESTINATION": ("InsertDestinationFunctions", "ifnd_"),
     "INSERT_TRANSFORMATION": ("InsertTransformationFunctions", "ifnt_"),
 }
-_INSERTED = ("INSERT_SOURCE", "INSERT_DESTINATION", "INSERT_TRANSFORMATION")
+INSERTED = ("INSERT_SOURCE", "INSERT_DESTINATION", "INSERT_TRANSFORMATION")
 #: The display names of these come back with the name of the workspace (resources.md, "Reads that bite").
-_NAMED_AFTER_WORKSPACE = frozenset({"DESTINATION", "INSERT_DESTINATION", "INSERT_SOURCE"})
+NAMED_AFTER_WORKSPACE = frozenset({"DESTINATION", "INSERT_DESTINATION", "INSERT_SOURCE"})
 _ONLY_IN_GET = ("code", "settings", "deployedAt", "previewWebhookUrl", "batchMaxCount", "isLatestVersion")
 _NAMES = ("Enrich with CRM", "enrich with CRM", "Geo lookup 🌍", "Hash e-mails", 'Drop "test" users', "Prüfung ")
 
@@ -52,7 +54,7 @@ class FunctionSeries(Series):
         self._world = world
         self._starts: dict[str, int] = {}
         total = 0
-        for kind, (count, _) in _KINDS.items():
+        for kind, (count, _) in KINDS.items():
             self._starts[kind] = total
             total += world.counts[count]
         self._bare = Ids.of(world.seed, "function")
@@ -60,13 +62,13 @@ class FunctionSeries(Series):
 
     def of_kind(self, kind: str) -> range:
         start = self._starts[kind]
-        return range(start, start + self._world.counts[_KINDS[kind][0]])
+        return range(start, start + self._world.counts[KINDS[kind][0]])
 
     def kind(self, index: int) -> str:
-        return next(kind for kind in _KINDS if index in self.of_kind(kind))
+        return next(kind for kind in KINDS if index in self.of_kind(kind))
 
     def id(self, index: int) -> str:
-        return _KINDS[self.kind(index)][1] + self._bare[index]
+        return KINDS[self.kind(index)][1] + self._bare[index]
 
     def catalog_id(self, index: int) -> str:
         return self._bare[index]
@@ -75,7 +77,7 @@ class FunctionSeries(Series):
         """Insert functions are known without their prefix too (resources.md, "Reads that bite")."""
         bare = identifier.rpartition("_")[2]
         index = super().index_of(bare)
-        if identifier != self.id(index) and (identifier != bare or self.kind(index) not in _INSERTED):
+        if identifier != self.id(index) and (identifier != bare or self.kind(index) not in INSERTED):
             raise not_found("Function")
         return index
 
@@ -84,7 +86,6 @@ class FunctionSeries(Series):
         world, draw = self._world, self._world.draw("function", index)
         place = index - self._starts[kind]
         name = words.name(draw, _NAMES, place)
-        suffix = f" ({world.workspace['name']})" if kind in _NAMED_AFTER_WORKSPACE else ""
         created = BIRTH + draw.below(500 * DAY)
         deployed = place % 3 != 2
         return {
@@ -92,14 +93,14 @@ class FunctionSeries(Series):
             "resourceType": kind,
             "createdAt": with_millis(created, draw.below(1000)),
             "createdBy": Ids.of(world.seed, "user")[draw.below(max(1, world.count("Users")))],
-            "displayName": name + suffix,
+            "displayName": display_name(world, kind, name),
             "description": "" if draw.happens(30) else f"{name}, kept by {draw.pick(words.TEAMS)}.",
             "logoUrl": "https://cdn.acme-outdoors.example/logo.png",
             "catalogId": self.catalog_id(index),
             "code": _code(world, index, len(_versions_of(world, index)) - 1),
             "settings": _settings(draw),
             "deployedAt": with_millis(created + draw.below(90 * DAY)) if deployed else None,
-            "previewWebhookUrl": f"https://fn.segment.example/{self._bare[index][:8]}" if kind == "SOURCE" else "",
+            "previewWebhookUrl": preview_url(kind, self._bare[index]),
             "batchMaxCount": draw.pick((0, 10, 100)) if kind == "DESTINATION" else 0,
             "isLatestVersion": deployed,
             # Live answers have both, no SDK knows them (resources.md, "Reads that bite").
@@ -108,11 +109,31 @@ class FunctionSeries(Series):
         }
 
 
-def listed(world: World, call: Call) -> Series:
-    kind = call.query.required_choice("resourceType", sorted(_KINDS))
-    every = functions(world)
-    indexes = every.of_kind(kind)
-    return Series(len(indexes), lambda place: _brief(every[indexes[place]]))
+def display_name(world: World, kind: str, name: str) -> str:
+    return f"{name} ({world.workspace['name']})" if kind in NAMED_AFTER_WORKSPACE else name
+
+
+def preview_url(kind: str, bare: str) -> str:
+    return f"https://fn.segment.example/{bare[:8]}" if kind == "SOURCE" else ""
+
+
+def whole_id(world: World, written: str) -> str:
+    """The id with its prefix, without which insert functions are known too; raises the API's 404."""
+    table = world.table(functions)
+    for prefix in ("", *(KINDS[kind][1] for kind in INSERTED)):
+        if prefix + written in table:
+            return str(table.get(prefix + written)["id"])
+    raise not_found("Function")
+
+
+def function(world: World, call: Call) -> Record:
+    return world.table(functions).get(whole_id(world, call.ids[0]))
+
+
+def listed(world: World, call: Call) -> Shown:
+    """The kind of a function never changes; those that were added are listed under it."""
+    kind = call.query.required_choice("resourceType", sorted(KINDS))
+    return Shown(world.table(functions).of(kind, functions(world).of_kind(kind)), _brief)
 
 
 def _brief(function: Record) -> Record:
@@ -172,6 +193,26 @@ def versions(world: World) -> Nested:
     return Nested(len(functions(world)), each, make, ids)
 
 
+def versions_of(world: World, call: Call) -> Children:
+    return children(world, functions, whole_id(world, call.ids[0]), versions)
+
+
+def version(world: World, call: Call) -> Record:
+    path = (whole_id(world, call.ids[0]), call.ids[1])
+    return world.table(versions).get(walk(world, path, (functions, versions)))
+
+
+def _last_version(world: World, function: str) -> str | None:
+    index, every = world.table(functions).born_index(function), versions(world)
+    return None if index is None or not every.each or every.ids is None else every.ids[(index + 1) * every.each - 1]
+
+
+#: By the id of the function: the version that has its code.
+CURRENT: Fact[str | None] = Fact("current version", _last_version)
+#: By the id of the function: the version that runs.
+DEPLOYED: Fact[str | None] = Fact("deployed version", _last_version)
+
+
 @collection
 def instances(world: World) -> Nested:
     """The instances of insert functions, numbered by all functions: others than insert functions show none."""
@@ -206,15 +247,16 @@ def _integration(world: World, kind: str, draw: Draw) -> str:
     return Ids.of(world.seed, "destination")[draw.below(world.count("Destinations"))]
 
 
-def instances_of(world: World, call: Call) -> Series:
-    every = instances(world)
-    index = functions(world).index_of(walk(world, (call.query.required("functionId"),), (functions,)))
-    return every.of(index) if functions(world).kind(index) in _INSERTED else every.only(())
+def instances_of(world: World, call: Call) -> Children:
+    function = whole_id(world, call.query.required("functionId"))
+    if world.table(functions).get(function)["resourceType"] not in INSERTED:
+        return world.table(instances).of(function, range(0))
+    return children(world, functions, function, instances)
 
 
 def instance(world: World, call: Call) -> Record:
-    every = instances(world)
-    index = every.index_of(call.ids[0])
-    if functions(world).kind(index // every.each) not in _INSERTED:
+    table = world.table(instances)
+    index = table.born_index(call.ids[0])
+    if index is not None and functions(world).kind(index // instances(world).each) not in INSERTED:
         raise not_found("Insert function instance")
-    return every[index]
+    return table.get(call.ids[0])

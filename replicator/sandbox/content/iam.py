@@ -1,20 +1,29 @@
-"""Users, groups, roles and invites. User u is in group g if u modulo the number of groups plus one is g."""
+"""Users, groups, roles and invites.
+
+As the workspace was made, user u is in group g if u modulo the number of groups plus one is g; the first is in all.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from replicator.sandbox.ids import Ids
-from replicator.sandbox.series import Record, Series
+from replicator.sandbox.series import Named, Record, Series, Shown
+from replicator.sandbox.state import Fact
 from replicator.sandbox.world import World, collection
 
 from . import words
-from .sources import labels, source_ids
+from .functions import functions
+from .sources import labels, source_ids, sources
+from .spaces import spaces
+from .warehouses import warehouses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from replicator.sandbox.calls import Call
+    from replicator.sandbox.calls import Call, LevelOf
     from replicator.sandbox.draws import Draw
 
 _ROLES = (
@@ -28,6 +37,12 @@ _ROLES = (
     ("Unify and Engage User", "Can edit what is in a space."),
 )
 
+#: What a permission may be about, besides the workspace.
+_RESOURCES: Mapping[str, LevelOf] = {
+    "FUNCTION": functions, "SOURCE": sources, "SPACE": spaces, "WAREHOUSE": warehouses,
+}  # fmt: skip
+_INVITED = re.compile(r"invited\.([1-9][0-9]{0,17})\+papi@acme-outdoors\.example")
+
 
 @collection
 def roles(_world: World) -> Series:
@@ -40,9 +55,13 @@ def roles(_world: World) -> Series:
     )
 
 
+def user_ids(world: World) -> Ids:
+    return Ids.of(world.seed, "user")
+
+
 @collection
 def users(world: World) -> Series:
-    ids = Ids.of(world.seed, "user")
+    ids = user_ids(world)
 
     def make(index: int) -> Record:
         name, email = words.person(index)
@@ -64,10 +83,36 @@ def _permission(world: World, draw: Draw, role: int) -> Record:
     return {"roleName": _ROLES[role][0], "roleId": roles(world)[role]["id"], "resources": resources}
 
 
-def users_listed(world: World, _call: Call) -> Series:
+def is_there(world: World, resource: Record) -> bool:
+    """Whether there is (still) what this resource of a permission names."""
+    if resource["type"] == "WORKSPACE":
+        return bool(resource["id"] == world.workspace_id)
+    return resource["id"] in world.table(_RESOURCES[resource["type"]])
+
+
+def _permitted(world: World, holder: Record) -> Record:
+    """A user or a group, less its permissions for what is gone."""
+    permissions = []
+    for permission in holder["permissions"]:
+        left = [resource for resource in permission["resources"] if is_there(world, resource)]
+        if left or not permission["resources"]:
+            permissions.append(permission | {"resources": left})
+    return holder | {"permissions": permissions}
+
+
+def user(world: World, call: Call) -> Record:
+    return _permitted(world, world.table(users).get(call.ids[0]))
+
+
+def users_listed(world: World, _call: Call) -> Shown:
     """Without their permissions: only the get shows those."""
-    every = users(world)
-    return Series(len(every), lambda index: _minimal(every[index]))
+    return Shown(world.table(users), _minimal)
+
+
+def user_with(world: World, email: str) -> int | None:
+    """The number of the user with this address."""
+    number = words.person_of(email)
+    return number if number is not None and user_ids(world)[number] in world.table(users) else None
 
 
 def _minimal(user: Record) -> Record:
@@ -83,52 +128,140 @@ def groups(world: World) -> Series:
         return {
             "id": ids[index],
             "name": words.name(draw, words.GROUPS, index),
-            "memberCount": len(_members(world, index)),
+            "memberCount": len(_first_members(world, index)),
             "permissions": [_permission(world, draw, draw.below(len(_ROLES)))],
         }
 
     return Series(world.count("UserGroups"), make, ids)
 
 
-def _members(world: World, group: int) -> Sequence[int]:
-    """The first user is in every group; whoever is in no group has the last remainder."""
-    turn = world.counts["UserGroups"] + 1
+def groups_listed(world: World, _call: Call) -> Shown:
+    return Shown(world.table(groups), lambda group: _permitted(world, group))
+
+
+def group(world: World, call: Call) -> Record:
+    return _permitted(world, world.table(groups).get(call.ids[0]))
+
+
+class _FirstAnd(Sequence[int]):
+    """Zero, and then the numbers of a range that starts later."""
+
+    def __init__(self, others: range) -> None:
+        self._others = others
+
+    def __len__(self) -> int:
+        return 1 + len(self._others)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        return self._others[place - 1] if place else 0
+
+    def __contains__(self, number: object) -> bool:
+        return number == 0 or number in self._others
+
+
+def _first_members(world: World, group: int) -> Sequence[int]:
+    """Whoever is in no group has the last remainder."""
     count = world.count("Users")
-    others = range(group, count, turn)
-    return [*range(min(1, count)), *(user for user in others if user)]
+    own = range(group, count, world.counts["UserGroups"] + 1)
+    return _FirstAnd(own) if group and count else own
+
+
+def _born_members(world: World, group: str) -> Sequence[int]:
+    index = world.table(groups).born_index(group)
+    return () if index is None else _first_members(world, index)
+
+
+#: The members of each group, as the numbers of the users: all users were there from the start.
+MEMBERS: Fact[Sequence[int]] = Fact("members of a group", _born_members)
+#: The groups that each user or invited address was added to; it may have left them since, or they may be gone.
+JOINED: Fact[tuple[str, ...]] = Fact("groups joined", lambda _world, _subject: ())
 
 
 def users_of_group(world: World, call: Call) -> Series:
-    members = _members(world, groups(world).index_of(call.ids[0]))
-    every = users(world)
+    world.table(groups).get(call.ids[0])
+    # Neither the name nor the address of a user ever changes.
+    every, members = users(world), MEMBERS.of(world, call.ids[0])
     return Series(len(members), lambda place: _minimal(every[members[place]]))
 
 
-def groups_of_user(world: World, call: Call) -> Series:
-    user = users(world).index_of(call.ids[0])
+def groups_in(world: World, user: str) -> list[str]:
+    """The ids of the groups that this user is in."""
+    number = users(world).index_of(user)
     every = groups(world)
-    own = range(user % (len(every) + 1), len(every), len(every) + 1)
-    chosen = own if user else range(len(every))
-    return Series(len(chosen), lambda place: {k: every[chosen[place]][k] for k in ("id", "name")})
+    own = range(number % (len(every) + 1), len(every), len(every) + 1) if number else range(len(every))
+    first = [every.ids[index] for index in own] if every.ids else []
+    known = world.table(groups)
+    return [
+        group
+        for group in dict.fromkeys([*first, *JOINED.of(world, user)])
+        if group in known and number in MEMBERS.of(world, group)
+    ]
 
 
-class Invited:
-    """Bare addresses: nothing else of an invite can be read."""
+def groups_of_user(world: World, call: Call) -> Shown:
+    world.table(users).get(call.ids[0])
+    own = world.table(groups).only(groups_in(world, call.ids[0]))
+    return Shown(own, lambda group: {key: group[key] for key in ("id", "name")})
 
+
+def _address(index: int) -> str:
+    return f"invited.{index + 1}+papi@acme-outdoors.example"
+
+
+def _number_of(address: str) -> int | None:
+    found = _INVITED.fullmatch(address)
+    return int(found[1]) - 1 if found else None
+
+
+@collection
+def invites(world: World) -> Named:
+    """Known by their address, which is all that can be read of them."""
+    return Named(world.count("Invites"), lambda index: {"email": _address(index)}, _number_of)
+
+
+def invites_listed(world: World, _call: Call) -> Shown:
+    return Shown(world.table(invites), lambda invite: invite["email"])
+
+
+class _Addresses(Sequence[str]):
     def __init__(self, indexes: range) -> None:
         self._indexes = indexes
 
     def __len__(self) -> int:
         return len(self._indexes)
 
-    def __getitem__(self, window: slice) -> list[str]:
-        return [f"invited.{index + 1}+papi@acme-outdoors.example" for index in self._indexes[window]]
+    def __getitem__(self, place: Any) -> Any:
+        chosen = self._indexes[place]
+        return [_address(index) for index in chosen] if isinstance(chosen, range) else _address(chosen)
+
+    def __contains__(self, address: object) -> bool:
+        return _number_of(str(address)) in self._indexes
 
 
-def invites(world: World, _call: Call) -> Invited:
-    return Invited(range(world.count("Invites")))
+def _first_invited(world: World, group: str) -> Sequence[str]:
+    index = world.table(groups).born_index(group)
+    return () if index is None else _Addresses(range(index, world.count("Invites"), len(groups(world)) + 1))
 
 
-def invites_of_group(world: World, call: Call) -> Invited:
-    group = groups(world).index_of(call.ids[0])
-    return Invited(range(group, world.count("Invites"), len(groups(world)) + 1))
+#: The addresses that were invited and wait for their place in a group.
+INVITED: Fact[Sequence[str]] = Fact("invites of a group", _first_invited)
+
+
+def invites_of_group(world: World, call: Call) -> Sequence[str]:
+    world.table(groups).get(call.ids[0])
+    return INVITED.of(world, call.ids[0])
+
+
+def groups_inviting(world: World, address: str) -> list[str]:
+    """The ids of the groups that this invited address waits for."""
+    every, number = groups(world), _number_of(address)
+    first = number % (len(every) + 1) if number is not None else len(every)
+    own = [every.ids[first]] if every.ids and first < len(every) else []
+    known = world.table(groups)
+    return [
+        group
+        for group in dict.fromkeys([*own, *JOINED.of(world, address)])
+        if group in known and address in INVITED.of(world, group)
+    ]

@@ -188,6 +188,6 @@ def _stream(world: World, source: int, brief: Record) -> Record:
             "errString": "rate limited by the destination" if brief["status"] == "FAILED" else "",
             "finishedAt": brief.get("finishedAt", ""),
         }
-        for destination in destinations.of_source(world, source)
+        for destination in destinations.of_source(world, source_ids(world)[source])
     ]
     return {"id": source_ids(world)[source], "destinationStatus": statuses}

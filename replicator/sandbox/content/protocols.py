@@ -1,4 +1,8 @@
-"""Tracking plans with their rules and sources, and transformations."""
+"""Tracking plans with their rules and sources, and transformations.
+
+Rules have no ids, so the rules of a plan are one Fact: as they were made until somebody writes to that plan. So are the
+connections of its sources.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from replicator.sandbox.ids import Ids
 from replicator.sandbox.moments import BIRTH, DAY, ZERO, with_millis, without_millis
 from replicator.sandbox.series import Nested, Record, Series
+from replicator.sandbox.state import Fact
 from replicator.sandbox.world import World, collection
 
 from . import words
@@ -14,14 +19,16 @@ from .catalog import catalog_destinations
 from .sources import source_ids, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from replicator.sandbox.calls import Call
     from replicator.sandbox.draws import Draw
+    from replicator.sandbox.series import Rows
+    from replicator.sandbox.state import Children
 
 _TYPES = ("ENGAGE", "LIVE", "PROPERTY_LIBRARY", "RULE_LIBRARY", "TEMPLATE")
 #: These come first in a plan, and have no key (resources.md, "Reads that bite").
-_KEYLESS = ("COMMON", "IDENTIFY", "GROUP")
+KEYLESS = ("COMMON", "IDENTIFY", "GROUP")
 _KEYED = ("TRACK", "TRACK", "TRACK", "TRACK", "PAGE", "TRACK", "SCREEN", "TRACK")
 #: Every tenth rule is the second version of the rule before it.
 _SECOND_VERSION_EVERY = 10
@@ -31,10 +38,17 @@ def _plan_type(index: int) -> str:
     return {4: "PROPERTY_LIBRARY", 9: "RULE_LIBRARY", 14: "ENGAGE", 19: "TEMPLATE"}.get(index % 20, "LIVE")
 
 
+def _plan_ids(world: World) -> Ids:
+    return Ids.of(world.seed, "tracking plan", prefix="tp_")
+
+
+def resource_schema_id(world: World, plan: str) -> str:
+    return Ids.of(world.seed, "resource schema", "ksuid", "rs_")[_plan_ids(world).index(plan) or 0]
+
+
 @collection
 def tracking_plans(world: World) -> Series:
-    ids = Ids.of(world.seed, "tracking plan", prefix="tp_")
-    schema_ids = Ids.of(world.seed, "resource schema", "ksuid", "rs_")
+    ids = _plan_ids(world)
 
     def make(index: int) -> Record:
         draw = world.draw("tracking plan", index)
@@ -44,7 +58,7 @@ def tracking_plans(world: World) -> Series:
             "id": ids[index],
             "name": name,
             # A live answer has it, no SDK knows it (resources.md, "Reads that bite").
-            "resourceSchemaId": schema_ids[index],
+            "resourceSchemaId": resource_schema_id(world, ids[index]),
             "slug": words.slug(name, index),
             "description": "" if index % 4 == 3 else f'What {draw.pick(words.TEAMS)} sends; "draft" events included.',
             "type": _plan_type(index),
@@ -58,10 +72,13 @@ def tracking_plans(world: World) -> Series:
     return Series(world.count("TrackingPlans"), make, ids)
 
 
-def plans_of_type(world: World, call: Call) -> Series:
+def plans_of_type(world: World, call: Call) -> Rows:
+    """The type of a plan never changes; those that were added are listed under it."""
     chosen = call.query.choice("type", _TYPES)
-    plans = tracking_plans(world)
-    return plans if chosen is None else plans.only([i for i in range(len(plans)) if _plan_type(i) == chosen])
+    plans = world.table(tracking_plans)
+    if chosen is None:
+        return plans
+    return plans.of(chosen, [i for i in range(len(plans.born)) if _plan_type(i) == chosen])
 
 
 def _turn(world: World) -> int:
@@ -70,24 +87,47 @@ def _turn(world: World) -> int:
     return plans + plans // 2 + 1
 
 
-def plan_of_source(world: World, source: int) -> str | None:
-    plan = source % _turn(world)
-    plans = tracking_plans(world)
-    if plan >= len(plans) or _plan_type(plan) != "LIVE" or plans.ids is None:
+def _born_plan_of(world: World, source: str) -> str | None:
+    index = world.table(sources).born_index(source)
+    plan = None if index is None else index % _turn(world)
+    if plan is None or plan >= len(tracking_plans(world)) or _plan_type(plan) != "LIVE":
         return None
-    return plans.ids[plan]
+    return _plan_ids(world)[plan]
+
+
+#: By the id of the source. The plan may be gone.
+PLAN_OF_SOURCE: Fact[str | None] = Fact("plan of source", _born_plan_of)
+#: By the id of the plan: the sources that were connected since the workspace was made, ids in their order.
+CONNECTED: Fact[tuple[str, ...]] = Fact("connected to plan", lambda _world, _plan: ())
+#: By the id of the plan: the numbers of its first sources that are connected no more.
+DISCONNECTED: Fact[frozenset[int]] = Fact("disconnected from plan", lambda _world, _plan: frozenset())
+
+
+def plan_of_source(world: World, source: str) -> str | None:
+    plan = PLAN_OF_SOURCE.of(world, source)
+    return plan if plan is not None and plan in world.table(tracking_plans) else None
 
 
 def source_with_plan(world: World, call: Call) -> Mapping[str, Any]:
-    index = sources(world).index_of(call.ids[0])
-    return {"source": sources(world)[index], "trackingPlanId": plan_of_source(world, index)}
+    source = world.table(sources).get(call.ids[0])
+    return {"source": source, "trackingPlanId": plan_of_source(world, source["id"])}
 
 
-def sources_of_plan(world: World, call: Call) -> Series:
-    plan = tracking_plans(world).index_of(call.ids[0])
-    every = sources(world)
-    live = _plan_type(plan) == "LIVE"
-    return every.only(range(plan, len(every), _turn(world)) if live else ())
+def sources_of_plan(world: World, call: Call) -> Children:
+    plan = call.ids[0]
+    world.table(tracking_plans).get(plan)
+    born = born_sources(world, plan)
+    disconnected = DISCONNECTED.of(world, plan)
+    left = [index for index in born if index not in disconnected] if disconnected else born
+    return world.table(sources).those(left, CONNECTED.of(world, plan))
+
+
+def born_sources(world: World, plan: str) -> range:
+    """The numbers of the sources that the plan was made with."""
+    index = world.table(tracking_plans).born_index(plan)
+    if index is None or _plan_type(index) != "LIVE":
+        return range(0)
+    return range(index, len(sources(world)), _turn(world))
 
 
 @collection
@@ -113,14 +153,28 @@ def rules(world: World) -> Nested:
     return Nested(len(tracking_plans(world)), each, make)
 
 
+def _born_rules(world: World, plan: str) -> Sequence[Record]:
+    index = world.table(tracking_plans).born_index(plan)
+    return () if index is None else rules(world).of(index)
+
+
+#: By the id of the plan.
+RULES: Fact[Sequence[Record]] = Fact("rules", _born_rules)
+
+
+def rules_of_plan(world: World, call: Call) -> Sequence[Record]:
+    plan = world.table(tracking_plans).get(call.ids[0])
+    return RULES.of(world, plan["id"])
+
+
 def _identity(place: int) -> tuple[str, str | None, int]:
     """Type, key and version of the rule at this place of its plan: together they are its key."""
-    if place < len(_KEYLESS):
-        return _KEYLESS[place], None, 1
+    if place < len(KEYLESS):
+        return KEYLESS[place], None, 1
     again = place % _SECOND_VERSION_EVERY == _SECOND_VERSION_EVERY - 1
     first = place - 1 if again else place
     kind = _KEYED[first % len(_KEYED)]
-    return kind, words.event(first - len(_KEYLESS)), 2 if again else 1
+    return kind, words.event(first - len(KEYLESS)), 2 if again else 1
 
 
 def _json_schema(draw: Draw, kind: str) -> Record:

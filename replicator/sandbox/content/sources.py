@@ -26,6 +26,10 @@ _LABELS = (
     ("region", ("us", "eu", "日本")),
     ("owner", ("o'neill", "data-eng")),
 )
+#: Settings of a source's schema that name another source.
+FORWARDING = ("forwardingViolationsTo", "forwardingBlockedEventsTo")
+#: No index has more of them.
+_DIGITS = 9
 #: Every sixth source reads a warehouse, for reverse ETL.
 _WAREHOUSE_EVERY = 6
 _WAREHOUSE_METADATA = 5
@@ -116,8 +120,22 @@ def _labels_of(world: World, draw: Draw) -> list[Record]:
     return [known[index] for index in sorted(chosen)]
 
 
-def schema_settings(world: World, call: Call) -> Mapping[str, Any]:
-    index = sources(world).index_of(call.ids[0])
+def source_of_slug(world: World, slug: str) -> str | None:
+    """The id of the source that was made with this slug. The number at its end tells which it can be."""
+    number = slug.rpartition("-")[2]
+    index = int(number) - 1 if number.isascii() and number.isdecimal() and len(number) <= _DIGITS else 0
+    known = sources(world)
+    return source_ids(world)[index] if 0 <= index < len(known) and known[index]["slug"] == slug else None
+
+
+#: By slug: the id of the source that has it, if one does.
+SLUGS: Fact[str | None] = Fact("source of slug", source_of_slug)
+
+
+def _schema_settings(world: World, source: str) -> Record:
+    index = world.table(sources).born_index(source)
+    if index is None:
+        return _nothing_blocked()
     draw = world.draw("schema settings", index)
     on = draw.happens
     settings: Record = {
@@ -137,23 +155,66 @@ def schema_settings(world: World, call: Call) -> Mapping[str, Any]:
     if index % 3:
         settings["group"] = dict(settings["identify"])
         other = source_ids(world)[(index + 1) % len(sources(world))]
-        settings |= {"forwardingViolationsTo": other, "forwardingBlockedEventsTo": other}
-    return {"sourceId": call.ids[0], "settings": settings}
+        settings |= dict.fromkeys(FORWARDING, other)
+    return settings
 
 
-def live_plugin(world: World, call: Call) -> Record:
-    """The latest plugin of the source. Sources that were never given one answer 404."""
-    index = sources(world).index_of(call.ids[0])
-    if index % 4 == 3:
-        raise not_found("Live plugin")
+def _nothing_blocked() -> Record:
+    """The settings of a new source."""
+    traits = {"allowUnplannedTraits": True, "allowTraitsOnViolations": True, "commonEventOnViolations": "ALLOW"}
+    track = {
+        "allowUnplannedEvents": True,
+        "allowUnplannedEventProperties": True,
+        "allowEventOnViolations": True,
+        "allowPropertiesOnViolations": True,
+        "commonEventOnViolations": "ALLOW",
+    }
+    return {"track": track, "identify": traits, "group": traits}
+
+
+#: By the id of the source.
+SCHEMA_SETTINGS: Fact[Record] = Fact("schema settings", _schema_settings)
+
+
+def schema_settings(world: World, call: Call) -> Mapping[str, Any]:
+    world.table(sources).get(call.ids[0])
+    settings = SCHEMA_SETTINGS.of(world, call.ids[0])
+    gone = {name for name in FORWARDING if name in settings and settings[name] not in world.table(sources)}
+    return {"sourceId": call.ids[0], "settings": {k: v for k, v in settings.items() if k not in gone}}
+
+
+def _live_plugin(world: World, source: str) -> Record | None:
+    index = world.table(sources).born_index(source)
+    if index is None or index % 4 == 3:
+        return None
     draw = world.draw("live plugin", index)
-    identifier = Ids.of(world.seed, "live plugin")[index]
+    identifier = live_plugin_id(world, source)
     return {
         "id": identifier,
-        "sourceId": call.ids[0],
+        "sourceId": source,
         "createdAt": with_millis(BIRTH + draw.below(700 * DAY), draw.below(1000)),
         "createdBy": Ids.of(world.seed, "user")[draw.below(max(1, world.count("Users")))],
-        "downloadURL": f"https://cdn.edgefn.segment.example/{identifier}/plugins.js",
+        "downloadURL": download_url(identifier),
         "version": 1 + draw.below(12),
         "code": None if index % 4 == 2 else "// live plugin\nanalytics.addLivePlugin(e => ({ ...e, ok: true }));\n",
     }
+
+
+#: By the id of the source: the latest one. Some sources were never given any.
+LIVE_PLUGINS: Fact[Record | None] = Fact("live plugins", _live_plugin)
+
+
+def live_plugin_id(world: World, source: str) -> str:
+    return Ids.of(world.seed, "live plugin")[source_ids(world).index(source) or 0]
+
+
+def download_url(plugin: str) -> str:
+    return f"https://cdn.edgefn.segment.example/{plugin}/plugins.js"
+
+
+def live_plugin(world: World, call: Call) -> Record:
+    world.table(sources).get(call.ids[0])
+    found = LIVE_PLUGINS.of(world, call.ids[0])
+    if found is None:
+        raise not_found("Live plugin")
+    return found

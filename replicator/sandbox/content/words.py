@@ -27,6 +27,8 @@ TEAMS = ("Growth", "Retail", "Payments", "Logistics", "Loyalty", "Field", "Searc
 SURFACES = ("Web", "iOS", "Android", "Backend", "Kiosk", "Worker", "Portal", "Newsletter")
 STAGES = ("Production", "Staging", "Development", "Sandbox")
 
+_DIGITS = "0123456789"
+
 _THINGS = (
     "Order", "Product", "Cart", "Checkout", "Payment", "Trip", "Booking", "Coupon", "Article", "Video", "Account",
     "Invoice", "Subscription", "Store", "Review", "Wishlist", "Shipment", "Return", "Search", "Support Ticket",
@@ -78,6 +80,18 @@ def person(index: int) -> tuple[str, str]:
     turn, place = divmod(index, len(PEOPLE))
     full, box = PEOPLE[place]
     return (f"{full} {turn + 1}" if turn and full else full), f"{box}{turn + 1 if turn else ''}@acme-outdoors.example"
+
+
+def person_of(email: str) -> int | None:
+    """The index of the person with this address."""
+    box, at, host = email.partition("@")
+    name = box.rstrip(_DIGITS)
+    turn = box[len(name) :]
+    known = [own for _, own in PEOPLE]
+    if f"{at}{host}" != "@acme-outdoors.example" or name not in known:
+        return None
+    index = known.index(name) + len(known) * (int(turn) - 1 if turn else 0)
+    return index if index >= 0 and person(index)[1] == email else None
 
 
 def masked(draw: Draw) -> str:

@@ -38,10 +38,9 @@ def delete(world: World, call: Call) -> Mapping[str, Any]:
     if len(kept) == len(known):
         raise not_found("Label")
     LABELS.put(world, "", kept)
-    table = world.table(sources)
-    for source in table:
-        if any(_is(label, key, value) for label in source["labels"]):
-            table.put(source["id"], source | {"labels": [x for x in source["labels"] if not _is(x, key, value)]})
+    world.table(sources).change_all(
+        lambda source: source | {"labels": [label for label in source["labels"] if not _is(label, key, value)]}
+    )
     world.happened(call, "Label Deleted", "label", f"{key}:{value}", key)
     return {"status": "SUCCESS"}
 
