@@ -82,7 +82,7 @@ def _rounds(base_url: str, kinds: Sequence[str], count: int, say: Callable[[str]
 
 
 def _round(base_url: str, kind: str) -> figures.Round:
-    """`needed` is what the counted records take in pages and details: a later run needs only the new audit events."""
+    """`needed` is what the counted records take in pages and details: a later run needs no children and no details."""
     drop = _measure("drop", base_url)
     with tempfile.TemporaryDirectory() as folder, databases.fresh(kind, Path(folder)) as plain:
         bare = _measure("bare", base_url, plain.url)

@@ -31,11 +31,15 @@ class _Pagination(msgspec.Struct):
 
 @dataclass
 class Reader:
-    """Reads one page after the other. `requests` were sent; `needed` is what the counted records take, by object."""
+    """Reads one page after the other.
+
+    `requests` were sent; `needed` is what the counted records take, by object, `needed_later` what a later run takes.
+    """
 
     base_url: str
     requests: int = 0
     needed: Counter[str] = field(default_factory=Counter)
+    needed_later: int = 0
     _ids: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -107,7 +111,11 @@ class Reader:
             if data.pagination.next is None:
                 break
             query["pagination.cursor"] = data.pagination.next
-        self.needed[thing.name] += max(1, -(-records // listing.page_size)) + (records if thing.detail else 0)
+        pages = max(1, -(-records // listing.page_size))
+        self.needed[thing.name] += pages + (records if thing.detail else 0)
+        if not thing.parents:
+            # Over a still workspace: of the events those of the overlap with the run before, on one page.
+            self.needed_later += 1 if thing.window else pages
 
     def _remember(self, thing: Object, records: list[Any]) -> None:
         if thing.name == "TrackingPlans":
