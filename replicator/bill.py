@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from replicator import periods
 from replicator.catalog import with_parents
+from replicator.catalog.detection import reads_details
 from replicator.catalog.model import Object, Paging, Window
 from replicator.errors import SegmentError
-from replicator.run import Options, layouts, refuse_without_period
+from replicator.options import refuse_without_period
+from replicator.remembered import Remembered
+from replicator.run import Options, layouts
 from replicator.segment.pages import pages
-from replicator.target import evolve, migrate
-from replicator.target.bookkeeping import bookkeeping
-from replicator.target.state import State
+from replicator.target import evolve
 
 if TYPE_CHECKING:
     from replicator.segment.client import Client
@@ -27,7 +29,11 @@ UNSTATED = 600
 
 @dataclass(frozen=True, slots=True)
 class ObjectBill:
-    """One object's part. `requests` are at least so many where `exact` is False; `error` says what cannot be read."""
+    """One object's part. `requests` are at least so many where `exact` is False; `error` says what cannot be read.
+
+    `partitions` would be read, of which the `skipped` are none: nothing known so far says that they moved. `gets` of
+    the requests are for details.
+    """
 
     object: str
     records: int | None
@@ -37,6 +43,8 @@ class ObjectBill:
     #: Where the count is from: the last listing, the API's own count, or nothing.
     source: str
     error: str | None = None
+    skipped: int = 0
+    gets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,12 @@ class Bill:
 
 def bill(target: Target | None, client: Client, options: Options) -> Bill:
     """Writes nothing. `target` is None where the database is still to be made."""
-    refuse_without_period(options)
+    if target is None:
+        refuse_without_period(options)
+    else:
+        options = periods.settled(target, options)
     objects = with_parents(options.objects)
-    known = _known(target)
+    known = Remembered.read(target, objects, options)
     before = client.requests
     counted: dict[str, ObjectBill] = {}
     for thing in objects:
@@ -65,27 +76,18 @@ def bill(target: Target | None, client: Client, options: Options) -> Bill:
     # The workspace is checked once in each run.
     requests = 1 + sum(each.requests for each in counted.values())
     exact = all(each.exact for each in counted.values())
-    seconds = _seconds(objects, counted, options)
+    seconds = _seconds(objects, counted)
     return Bill(tuple(counted.values()), requests, exact, seconds, client.requests - before, changes, ddl)
 
 
-def _known(target: Target | None) -> Mapping[str, int]:
-    """Live rows by object, as of the last listing that published."""
-    if target is None:
-        return {}
-    with target.reading() as connection:
-        if migrate.revision(connection, target.dialect) is None:
-            return {}
-        states = State(bookkeeping(target.dialect), target.place.scope).every(connection)
-    return {name: state.records for name, state in states.items() if state.records is not None}
-
-
 def _one(
-    thing: Object, client: Client, options: Options, known: Mapping[str, int], counted: Mapping[str, ObjectBill]
+    thing: Object, client: Client, options: Options, known: Remembered, counted: Mapping[str, ObjectBill]
 ) -> ObjectBill:
+    if thing.name in known.listings:
+        return _incremental(thing, options, known)
     partitions, exact = _partitions(thing, options, counted)
-    if thing.name in known and not (thing.window and thing.window is not Window.EVENTS):
-        return _billed(thing, options, known[thing.name], partitions, "last listing", exact=exact)
+    if thing.name in known.records and not (thing.window and thing.window is not Window.EVENTS):
+        return _billed(thing, options, known.records[thing.name], partitions, "last listing", exact=exact)
     if thing.parents or thing.each or thing.window in {Window.PERIOD, Window.VOLUME}:
         return _billed(thing, options, None, partitions, "partitions alone", exact=False)
     try:
@@ -96,6 +98,26 @@ def _one(
         return ObjectBill(thing.name, None, 1, 1, exact=False, source="nothing", error=str(error))
     return _billed(
         thing, options, total, 1, "the API's count" if total is not None else "nothing", exact=total is not None
+    )
+
+
+def _incremental(thing: Object, options: Options, known: Remembered) -> ObjectBill:
+    """Of an object whose listings are known one by one: those that are due, and the details that are."""
+    listings = known.listings[thing.name]
+    due = [each for each in listings if each.due]
+    records = known.records[thing.name]
+    pages_ = sum(max(1, math.ceil(each.records / thing.listing.page_size)) for each in due)
+    gets = max(0, records - known.fresh.get(thing.name, 0)) if reads_details(thing, options.extended) and due else 0
+    return ObjectBill(
+        thing.name,
+        records,
+        len(due),
+        pages_ + gets,
+        # What moved meanwhile comes on top.
+        exact=not (thing.parents or known.fresh.get(thing.name)),
+        source="last listing",
+        skipped=len(listings) - len(due),
+        gets=gets,
     )
 
 
@@ -110,7 +132,7 @@ def _ask(thing: Object, client: Client) -> int | None:
 def _partitions(thing: Object, options: Options, counted: Mapping[str, ObjectBill]) -> tuple[int | None, bool]:
     """How many listings there are: a parent whose rows are not known yet makes that unknown."""
     factor = math.prod(len(values) for values in thing.each.values())
-    factor *= len(options.periods) if thing.window is Window.PERIOD else 1
+    factor *= len(options.periods_of(thing)) if thing.window is Window.PERIOD else 1
     if not thing.parents:
         return factor, True
     rows = [counted[parent.object].records for parent in thing.parents]
@@ -130,17 +152,16 @@ def _billed(
         pages_ = max(listings, per_page)
         # A listing of several partitions may need more pages than the sum would fill.
         exact = exact and (listings == 1 or records <= thing.listing.page_size)
-    details = thing.detail is not None and options.extended != "off"
-    gets = (records or 0) if details else 0
-    return ObjectBill(thing.name, records, partitions, pages_ + gets, exact and partitions is not None, source)
+    gets = (records or 0) if reads_details(thing, options.extended) else 0
+    sure = exact and partitions is not None
+    return ObjectBill(thing.name, records, partitions, pages_ + gets, sure, source, gets=gets)
 
 
-def _seconds(objects: Sequence[Object], counted: Mapping[str, ObjectBill], options: Options) -> float:
+def _seconds(objects: Sequence[Object], counted: Mapping[str, ObjectBill]) -> float:
     """Each stated limit runs beside the others; a limit's first window begins full."""
     load: dict[tuple[str, int], int] = defaultdict(int)
     for thing in objects:
-        requests = counted[thing.name].requests
-        gets = (counted[thing.name].records or 0) if thing.detail is not None and options.extended != "off" else 0
+        requests, gets = counted[thing.name].requests, counted[thing.name].gets
         load[_limit(thing.listing.operation, thing.listing.rate)] += requests - gets
         if thing.detail:
             load[_limit(thing.detail.operation, thing.detail.rate)] += gets

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from replicator import masks
-from replicator.catalog import OBJECTS, by_name
+from replicator.catalog import by_name
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
 from replicator.replicate import replicate
+from replicator.target.live import live_rows
 from replicator.target.quarantine import Quarantine
 from replicator.target.schema import object_table
 from replicator.target.stage import Stage
@@ -135,7 +136,8 @@ class Lanes:
                 around.lease.check(connection)
                 began = started or around.target.dialect.now(connection)
                 around.ledger.object(connection, name, began, {**_ledger_row(result), "error": why, "complete": False})
-                self.state.write(connection, name, status=status, message=why, run_id=around.ledger.run_id)
+                ours = {"run_id": around.ledger.run_id, "epoch": around.lease.epoch}
+                self.state.write(connection, name, status=status, message=why, **ours)
         except ReplicatorError as error:
             log.warning("the ledger could not be written", extra={"object": name, "why": str(error)})
         return result
@@ -173,9 +175,9 @@ class Lanes:
             client=around.client,
             pool=around.pool,
             width=options.concurrency,
-            full=options.full,
+            full=options.full or thing.name in options.anew,
             details=thing.detail is not None and options.extended != "off" and wanted,
-            periods=options.periods,
+            periods=options.periods_of(thing),
             parent_rows=parents,
             allow_deletes=thing.name in options.allow_deletes,
             hard=options.hard_deletes,
@@ -202,16 +204,8 @@ class Lanes:
             return asked.union(connection.execute(query).scalars())
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
-        """What the children's partitions are made of: only the columns that some child names."""
         layout = self.around.layouts[name]
-        if isinstance(layout, ReplicatorError):
-            return []
-        table = object_table(self.around.target, layout)
-        names = _named_by_children(name)
-        query = select(
-            *(table.c[column.name] for column in layout.columns if column.name in names), table.c._fingerprint
-        )
-        return [dict(row) for row in connection.execute(query.where(table.c._deleted_at.is_(None))).mappings()]
+        return [] if isinstance(layout, ReplicatorError) else live_rows(self.around.target, connection, layout)
 
 
 def _ready(thing: Object, waiting: Sequence[Object], running: Any) -> bool:
@@ -240,13 +234,9 @@ def _told(thing: Object, figures: Figures, status: Status | None = None, error: 
 
 
 def _ledger_row(result: ObjectResult) -> dict[str, Any]:
-    names = ("status", *_COUNTED, "quarantined", "partitions", "pages", "requests", "seconds", "unseen", "ids")
+    certificate = ("partitions", "skipped", "pages", "ids", "unseen")
+    names = ("status", *_COUNTED, "quarantined", "requests", "seconds", *certificate)
     return {name: getattr(result, name) for name in names}
-
-
-def _named_by_children(name: str) -> set[str]:
-    parents = [parent for thing in OBJECTS for parent in thing.parents if parent.object == name]
-    return {column for parent in parents for column in (*parent.params.values(), *parent.where)}
 
 
 def _status(error: ReplicatorError) -> Status:

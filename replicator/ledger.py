@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _COUNTS = (
     *("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates"),
-    *("partitions", "pages", "requests"),
+    *("partitions", "skipped", "pages", "requests"),
 )
 
 

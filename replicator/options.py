@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +23,12 @@ class Options:
     objects: tuple[Object, ...]
     #: Forget checkpoints and bookmarks: read everything anew.
     full: bool = False
+    #: Names of objects of which everything is read anew, the others as usual.
+    anew: frozenset[str] = frozenset()
     #: First days of the usage months, as 2026-10-01.
     periods: tuple[str, ...] = ()
+    #: The same by object, where nobody said which (periods.py).
+    months: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extended: Literal["auto", "on", "off"] = "auto"
     #: Objects whose rows may vanish beyond the guard.
     allow_deletes: frozenset[str] = frozenset()
@@ -44,9 +48,21 @@ class Options:
 
 
 def refuse_without_period(options: Options) -> None:
+    @property
+    def mode(self) -> str:
+        """What the ledger calls such a run."""
+        if self.anew or self.ids:
+            return "refresh"
+        return "full" if self.full else "incremental"
+
+    def periods_of(self, thing: Object) -> tuple[str, ...]:
+        """The usage months to read of that object."""
+        return self.periods or self.months.get(thing.name, ())
+
     """Raises UsageError, in the product's words, for usage objects that were not told which months."""
     wanting = [thing.name for thing in options.objects if thing.window is Window.PERIOD]
-    if wanting and not options.periods:
+    wanting = [name for name in wanting if not (options.periods or options.months.get(name))]
+    if wanting:
         raise UsageError(
             f'{", ".join(wanting)}: "period" is required. Give a month or a range of them, as in --period 2026-10 or'
             " --period 2026-01..2026-10, or leave these objects out with -usage."

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from replicator.due import Terms
 from replicator.target.publish import Counts
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Reading:
 
 
 @dataclass(slots=True)
+    @property
+    def terms(self) -> Terms:
+        """What decides which partitions are read."""
+        return Terms(now=self.now, reread=self.reread, full=self.full, details=self.details, hints=self.hints)
+
 class Figures:
     """What came of one object so far; `counts` once it is published."""
 

@@ -13,6 +13,7 @@ from zlib import crc32
 
 from replicator.catalog.model import Window
 from replicator.convert import time_text
+from replicator.due import is_due, mark_of
 from replicator.errors import Inaccessible, Interrupted, MassDeletion, SegmentError, UnexpectedResponse
 from replicator.extract import Details, Extraction, Fetched, Unseen, shown
 from replicator.partitions import Partition, partitions
@@ -84,21 +85,6 @@ def _resumable(stage: Stage, state: ObjectState, reading: Reading) -> Mapping[st
 def _mark(stage: Stage, state: ObjectState, reading: Reading) -> str:
     """Tells the staged rows of one listing from those of another: layout, beginning of the window, details or not."""
     return sha256(repr((stage.layout.token, _since(state, reading), reading.details)).encode()).hexdigest()
-
-
-def _mark_of(stage: Stage, reading: Reading, partition: Partition) -> str:
-    """For what a partition is listed: its parent as it is now, in this layout, with details or without."""
-    return sha256(repr((stage.layout.token, reading.details, partition.mark)).encode()).hexdigest()
-
-
-def _is_due(stage: Stage, reading: Reading, partition: Partition, known: Listed | None) -> bool:
-    """Whether the partition must be read, or nothing says that it moved since it was read last."""
-    thing = stage.layout.object
-    if reading.full or not thing.parents or thing.window or thing.restless:
-        return True
-    if known is None or known.listed_at is None or known.mark != _mark_of(stage, reading, partition):
-        return True
-    return reading.now - known.listed_at >= reading.reread or not reading.hints.isdisjoint(partition.params.values())
 
 
 def _since(state: ObjectState, reading: Reading) -> str | None:
@@ -176,14 +162,15 @@ class _Replication:
         self.figures.counts = self._publish()
 
     def _is_due(self, partition: Partition) -> bool:
-        return _is_due(self.stage, self.reading, partition, self.listings.get(partition.name))
+        return is_due(self.stage.layout, partition, self.listings.get(partition.name), self.reading.terms)
 
     def _stay(self) -> None:
         """Nothing says that any partition moved: the object stays as it is, and the ledger says that."""
         with self.stage.target.begin() as connection:
             self.stage.lease.check(connection)
             self.figures.ids = _total(self.listings.values())
-            self.stage.state.write(connection, self.object.name, status="done", message=None)
+            epoch = self.stage.lease.epoch
+            self.stage.state.write(connection, self.object.name, status="done", message=None, epoch=epoch)
             self.reading.also(connection, self.figures)
 
     def _publish(self) -> Counts:
@@ -375,8 +362,13 @@ class _Replication:
             for name in self.ids
             if name not in self.unfinished and name not in self.resumed
         ]
-        gone = [Listed(name) for name in self.resumed] + [Listed(name) for name in self.unfinished]
-        self.stage.known.settle(connection, self.object.name, self.listings, self.names, [*read, *gone])
+        # Without a mark it is read again; its time says how far the months of usage are known.
+        gone = [Listed(name, listed_at=self.began) for name in self.resumed if name not in self.unfinished]
+        gone += [Listed(name) for name in self.unfinished]
+        # Months that this run was not asked for are known as they were.
+        others = self.listings if self.object.window is Window.PERIOD else ()
+        wanted = {*self.names, *others}
+        self.stage.known.settle(connection, self.object.name, self.listings, wanted, [*read, *gone])
         left = {each.partition: each for each in (*self.listings.values(), *read, *gone)}
         self.figures.ids = _total(left[name] for name in self.names if name in left)
 
@@ -385,7 +377,7 @@ class _Replication:
         return "" if self.object.window is Window.EVENTS else _hex(self.ids[name])
 
     def _mark_of(self, name: str) -> str:
-        return _mark_of(self.stage, self.reading, self.wanted[name])
+        return mark_of(self.stage.layout, self.wanted[name], details=self.reading.details)
 
     def _also(self, connection: Connection, counts: Counts) -> None:
         """Runs in the publishing transaction, with the counts that it is going to commit."""

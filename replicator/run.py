@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from replicator import pace
+from replicator import pace, periods
 from replicator.catalog import with_parents
 from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError
 from replicator.lanes import Lanes, Surroundings
 from replicator.ledger import Ledger
-from replicator.options import Options, layouts, refuse_without_period
+from replicator.options import Options, layouts
 from replicator.outcome import ObjectResult, Progress, RunResult, Status
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
@@ -40,7 +40,6 @@ __all__ = [
     "RunResult",
     "Status",
     "layouts",
-    "refuse_without_period",
     "replicate",
 ]
 
@@ -58,12 +57,12 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
 
     `stop` is the event that the client got, too; the run sets it itself when one object meets what stops all of them.
     """
-    refuse_without_period(options)
+    options = periods.settled(target, options)
     migrate.migrate(target, allowed=options.migrate)
     books = bookkeeping(target.dialect)
     ledger = Ledger(target, books, uuid.uuid4().hex)
     # Before the lease is taken: who finds it held looks there for the heartbeat.
-    ledger.begin("full" if options.full else "incremental")
+    ledger.begin(options.mode)
     try:
         held = lease.acquire(target, books, ledger.run_id)
     except ReplicatorError:

@@ -29,6 +29,7 @@ _MOST_MONTHS = 240
 _SHORTEST_KEY = 16
 
 Extended = Literal["auto", "on", "off"]
+Deletes = Literal["soft", "hard"]
 Policy = Literal["evolve", "freeze", "fail"]
 
 
@@ -59,6 +60,9 @@ class Settings:
     extended: Extended = "auto"
     concurrency: int = 8
     schema_policy: Policy = "evolve"
+    #: Hours after which what did not move is read again all the same; 0 in every run.
+    reread_hours: float = 24.0
+    deletes: Deletes = "soft"
     migrate: bool = True
     mask_key: bytes | None = field(default=None, repr=False)
     mask_key_file: Path | None = None
@@ -170,6 +174,8 @@ KEYS: Mapping[str, _Key] = {
     "concurrency": _number(1, 64),
     "schema_policy": _one_of("evolve", "freeze", "fail"),
     "migrate": _Key(_flag, "true or false"),
+    "reread_hours": _number(0, 24 * 366, float),
+    "deletes": _one_of("soft", "hard"),
     "mask_key": _Key(
         _key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False
     ),

@@ -14,7 +14,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Creates `listings` and `details`, and gives `run_objects` and `object_state` the set of ids."""
+    """Creates `listings` and `details`, and gives the tables of runs and objects what goes with them."""
     dialect = context.config.attributes["dialect"]
     word, moment = dialect.type_of(Type.TEXT, key=True), dialect.time_type()
     schema = dialect.schema or None
@@ -50,7 +50,15 @@ def upgrade() -> None:
         *needed(word, "listed", "fingerprint"),
         *needed(moment, "read_at"),
     )
-    for name in ("run_objects", "object_state"):
+    added = {
+        "run_objects": [
+            sa.Column("ids", word),
+            sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
+        ],
+        "object_state": [sa.Column("ids", word), sa.Column("epoch", sa.BigInteger)],
+    }
+    for name, columns in added.items():
         known = {each["name"] for each in sa.inspect(op.get_bind()).get_columns(full(name), schema=schema)}
-        if "ids" not in known:
-            op.add_column(full(name), sa.Column("ids", word), schema=schema)
+        for column in columns:
+            if column.name not in known:
+                op.add_column(full(name), column, schema=schema)

@@ -37,12 +37,7 @@ def replicate(
         bool, typer.Option("--dry-run", help="Say what it would cost and change; write nothing.")
     ] = False,
     json: options.Json = False,
-    allow_deletes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OBJECT", help="Let this object lose more rows than the guard allows.", show_default=False
-        ),
-    ] = None,
+    allow_deletes: options.AllowDeletes = None,
     extended: options.Extended = None,
     concurrency: Annotated[
         int | None, typer.Option(metavar="N", help="Requests at once. [default: 8]", show_default=False)
@@ -64,24 +59,28 @@ def replicate(
         schema=schema,
         prefix=prefix,
     )
-    chosen = connection.run_options(settings, words, full=full, allow_deletes=_allowed(allow_deletes or ()))
-    _refuse(chosen)
+    chosen = connection.run_options(settings, words, full=full, allow_deletes=allowed(allow_deletes))
+    _refuse(settings, chosen)
     if dry_run:
         return _dry_run(context, settings, chosen, as_json=json)
-    return _replicate(context, settings, chosen, as_json=json)
+    return perform(context, settings, chosen, as_json=json)
 
 
-def _allowed(names: Sequence[str]) -> frozenset[str]:
+def allowed(names: Sequence[str] | None) -> frozenset[str]:
+    """The objects that --allow-deletes names."""
     from replicator.catalog import find
 
-    return frozenset(find(word).name for name in names for word in name.replace(",", " ").split())
+    return frozenset(find(word).name for name in names or () for word in name.replace(",", " ").split())
 
 
-def _refuse(chosen: Options) -> None:
+def _refuse(settings: Settings, chosen: Options) -> None:
     """What can be told without a request: a month that is not here yet, usage without months, nothing at all."""
-    from replicator.run import refuse_without_period
+    from replicator.options import refuse_without_period
 
-    refuse_without_period(chosen)
+    path = connection.sqlite_file(settings.target)
+    if path and not path.exists():
+        # Which months are due is derived from the database, and opening a file that is not there would make it.
+        refuse_without_period(chosen)
     if not chosen.objects:
         raise UsageError("The words leave no object to replicate: name one, or a group such as core.")
     today = datetime.now(UTC).date().isoformat()
@@ -91,7 +90,8 @@ def _refuse(chosen: Options) -> None:
         )
 
 
-def _replicate(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+def perform(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+    """Runs, tells what came of it, and returns the exit code."""
     from replicator import run
 
     from . import logs, progress, signals, summary

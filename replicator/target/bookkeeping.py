@@ -3,7 +3,7 @@
 settings         mask key, the workspace that this database belongs to
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
-object_state     one row an object: bookmark, last complete listing, counts
+object_state     one row an object: bookmark, last complete listing, count, set of ids, epoch of the lock that wrote it
 listings         each partition's last finished listing: when, by which mark, how many records, which ids
 details          for what each record's details were read last, and when
 checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
@@ -95,6 +95,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("seconds", Float, nullable=False),
             Column("complete", Boolean(create_constraint=False), nullable=False),
             Column("ids", word),
+            Column("skipped", BigInteger, nullable=False, server_default="0"),
             Column("unseen", long),
             Column("error", long),
         ),
@@ -111,6 +112,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("run_id", word),
             Column("message", long),
             Column("ids", word),
+            Column("epoch", BigInteger),
         ),
         listings=table(
             "listings",

@@ -162,6 +162,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
             publication.also(connection, counts)
     return counts
 
+        ours["epoch"] = stage.lease.epoch
 
 def _prove(name: str, counts: Counts, staged: int, promised: int) -> None:
     """I5: the rows read are the rows accounted for, or the transaction is undone."""

@@ -102,7 +102,7 @@ class Stage:
         with self.target.transaction() as connection:
             self.lease.check(connection)
             self.state.forget(connection, name)
-            self.state.write(connection, name, **began)
+            self.state.write(connection, name, **began, epoch=self.lease.epoch)
 
     def append(self, batch: Batch) -> int:
         """Commits the batch and returns how many of its rows the database refused; those are quarantined."""

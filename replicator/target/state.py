@@ -28,6 +28,10 @@ class ObjectState:
     listing_began_at: datetime | None = None
     run_id: str | None = None
     message: str | None = None
+    #: The set of the records' ids as one number (target/known.py), if it is known whole.
+    ids: str | None = None
+    #: Of the lock under which this row was written last.
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

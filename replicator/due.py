@@ -1,0 +1,41 @@
+"""Which listings a run reads: those without a parent, and those of children that something says moved. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from replicator.partitions import Partition
+    from replicator.rows import Layout
+    from replicator.target.known import Listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How much of an object is wanted."""
+
+    now: datetime
+    #: What did not move is read again all the same when it was read this long ago.
+    reread: timedelta
+    full: bool = False
+    details: bool = False
+    #: Ids of which an audit event or a person says that they moved.
+    hints: frozenset[str] = frozenset()
+
+
+def mark_of(layout: Layout, partition: Partition, *, details: bool) -> str:
+    """For what a partition is listed: its parent as it is now, in this layout, with details or without."""
+    return sha256(repr((layout.token, details, partition.mark)).encode()).hexdigest()
+
+
+def is_due(layout: Layout, partition: Partition, known: Listed | None, terms: Terms) -> bool:
+    """Whether the partition must be read, or nothing says that it moved since it was read last."""
+    thing = layout.object
+    if terms.full or not thing.parents or thing.window or thing.restless:
+        return True
+    if known is None or known.listed_at is None or known.mark != mark_of(layout, partition, details=terms.details):
+        return True
+    return terms.now - known.listed_at >= terms.reread or not terms.hints.isdisjoint(partition.params.values())

@@ -1,0 +1,31 @@
+"""The live rows of a parent, as its children's partitions are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from replicator.catalog import OBJECTS
+from replicator.target.schema import object_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.rows import Layout
+    from replicator.target.database import Target
+
+
+def live_rows(target: Target, connection: Connection, layout: Layout) -> list[Mapping[str, Any]]:
+    """Only the columns that some child names, and the fingerprint."""
+    table = object_table(target, layout)
+    named = _named_by_children(layout.object.name)
+    columns = [table.c[column.name] for column in layout.columns if column.name in named]
+    query = select(*columns, table.c._fingerprint).where(table.c._deleted_at.is_(None))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _named_by_children(name: str) -> set[str]:
+    parents = [parent for thing in OBJECTS for parent in thing.parents if parent.object == name]
+    return {column for parent in parents for column in (*parent.params.values(), *parent.where)}
