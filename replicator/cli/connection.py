@@ -151,6 +151,7 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
             )
     return Options(
         objects=select(words or settings.objects),
+        history=kept(settings),
         periods=settings.period,
         extended=settings.extended,
         policy=settings.schema_policy,
@@ -160,6 +161,13 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         mask_key=settings.mask_key,
         **more,
     )
+
+
+def kept(settings: Settings) -> frozenset[str]:
+    """The objects whose history the settings ask for."""
+    from replicator.catalog import select
+
+    return frozenset(thing.name for thing in select(settings.history)) if settings.history else frozenset()
 
 
 def _canonical(name: str) -> str:
