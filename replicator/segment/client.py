@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from replicator import __version__
+from replicator.crash import crashpoint
 from replicator.errors import Interrupted, RateLimited, SegmentError, Unauthorized, UnexpectedResponse, Unreachable
 
 from . import retry
@@ -211,7 +212,9 @@ class Client:
         self._count(requests=1)
         reply: Reply | Failed | None = None
         try:
+            crashpoint("before request", ask.operation)
             reply = self._transport.send(self._request(ask), self._patience.deadline)
+            crashpoint("after request", ask.operation)
         finally:
             if reply is None or isinstance(reply, Failed):
                 self._limits.unanswered(ticket)

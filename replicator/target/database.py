@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from replicator.crash import crashpoint
 from replicator.errors import ConfigError, TargetUnusable
 from replicator.target.dialects import DIALECTS
 
@@ -65,8 +66,12 @@ class Target:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that may write; database errors come as they are."""
-        with self._writing if self.dialect.single_writer else nullcontext(), self.engine.begin() as connection:
-            yield connection
+        with self._writing if self.dialect.single_writer else nullcontext():
+            with self.engine.begin() as connection:
+                crashpoint("after begin")
+                yield connection
+                crashpoint("before commit")
+            crashpoint("after commit")
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
