@@ -33,7 +33,8 @@ def settled(target: Target, options: Options, *, all_known: bool = False) -> Opt
 
     Reads alone. Raises UsageError for objects of which no month was ever read.
     """
-    wanting = [thing for thing in options.objects if thing.window is Window.PERIOD]
+    usage = [thing for thing in options.objects if thing.window is Window.PERIOD]
+    wanting = [thing for thing in usage if thing.name not in options.months]
     if wanting and not options.periods:
         with target.reading() as connection:
             if migrate.revision(connection, target.dialect) is not None:
@@ -42,7 +43,8 @@ def settled(target: Target, options: Options, *, all_known: bool = False) -> Opt
                     each.name: _months(target, connection, options, each, now=now, all_known=all_known)
                     for each in wanting
                 }
-                options = replace(options, months={name: months for name, months in found.items() if months})
+                months = {name: months for name, months in found.items() if months}
+                options = replace(options, months={**options.months, **months})
     refuse_without_period(options)
     return options
 

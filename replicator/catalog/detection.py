@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,6 +29,9 @@ class Detection:
     inserts: Seen
     updates: Seen
     deletes: Seen
+
+    def __iter__(self) -> Iterator[Seen]:
+        return iter((self.inserts, self.updates, self.deletes))
 
 
 def reads_details(thing: Object, extended: str) -> bool:
@@ -73,7 +77,7 @@ def _deletes(thing: Object, each: str, late: str) -> Seen:
     if not thing.absence_deletes:
         return Seen("the listing forgets old records, so a missing one proves nothing", NEVER)
     how = "its get by id answers 404 or a second listing lacks it too" if thing.detail else "a second one lacks it too"
-    parent = "; with its parent at once" if thing.parents else ""
+    parent = "; all of them with their parent" if thing.parents else ""
     return Seen(f"{each}; what a listing lacks is gone when {how}{parent}", late)
 
 

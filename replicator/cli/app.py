@@ -8,7 +8,7 @@ import typer
 
 from replicator import __version__
 
-from . import check, objects, replicate, runs, sandbox, schema, status
+from . import check, objects, quarantine, refresh, replicate, runs, sandbox, schema, state, status
 
 #: `\b` keeps the lines as they are.
 EXIT_CODES = """\b
@@ -55,9 +55,12 @@ def replicator(
 WORDS = {"ignore_unknown_options": True}
 
 app.command(context_settings=WORDS)(replicate.replicate)
+app.command()(refresh.refresh)
 app.command(context_settings=WORDS)(check.check)
 app.command()(objects.objects)
 app.command()(status.status)
 app.command()(runs.runs)
 app.command()(sandbox.sandbox)
 app.add_typer(schema.app, name="schema")
+app.add_typer(state.app, name="state")
+app.add_typer(quarantine.app, name="quarantine")

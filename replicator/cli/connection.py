@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -98,6 +99,16 @@ def open_books(settings: Settings) -> Target:
     return target
 
 
+@contextmanager
+def books(settings: Settings) -> Iterator[Target]:
+    """The same, closed at the end."""
+    target = open_books(settings)
+    try:
+        yield target
+    finally:
+        target.close()
+
+
 def _refuse_without_books(target: Target) -> None:
     from replicator.target import migrate
 
@@ -152,6 +163,8 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
     return Options(
         objects=select(words or settings.objects),
         history=kept(settings),
+        reread=timedelta(hours=settings.reread_hours),
+        hard_deletes=settings.deletes == "hard",
         periods=settings.period,
         extended=settings.extended,
         policy=settings.schema_policy,

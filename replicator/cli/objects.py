@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,12 +17,15 @@ from .text import plural, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from replicator.catalog.detection import Detection
     from replicator.catalog.model import Column, Object
+    from replicator.settings import Settings
 
 _MARKS = ("secret", "personal", "detail", "nullable", "given", "withheld")
 
 
 def objects(
+    context: typer.Context,
     *,
     names: Annotated[
         list[str] | None,
@@ -32,9 +36,10 @@ def objects(
     group: Annotated[
         str | None, typer.Option(metavar="GROUP", help="Only the objects of that group.", show_default=False)
     ] = None,
+    config: options.Config = None,
     json: options.Json = False,
 ) -> int:
-    r"""Show what can be replicated: columns, key, parents, how changes are seen, writes, cost.
+    r"""Show what can be replicated: columns, key, parents, how changes are seen and how late at worst, writes, cost.
 
     \b
     With --json, one document:
@@ -45,6 +50,7 @@ def objects(
       objects[].parents[]             .object, .params (parameter of the listing: column of the parent), .where
       objects[].listing, .detail      the API's operation and path, page size, requests a minute
       objects[].tracking, .tracked_by how changes are seen, and by which column
+      objects[].detection             .inserts, .updates, .deletes: .by and how .late at worst, with these settings
       objects[].cost                  what it takes in requests
       objects[].groups .stability .features .permissions .writes .left_to_extra .note
       left_out                        what the API can read and this program does not, with the reason
@@ -52,12 +58,14 @@ def objects(
     from replicator.catalog import LEFT_OUT
 
     chosen = _chosen(names or [], group)
+    settings = options.settings(context, config)
     if json:
-        typer.echo(jsonlib.dumps({"objects": [as_data(each) for each in chosen], "left_out": dict(LEFT_OUT)}, indent=2))
+        told = [as_data(each) | {"detection": _plain(detected(each, settings))} for each in chosen]
+        typer.echo(jsonlib.dumps({"objects": told, "left_out": dict(LEFT_OUT)}, indent=2))
     elif names and len(chosen) == 1:
-        typer.echo(_whole(chosen[0]))
+        typer.echo(_whole(chosen[0], settings))
     else:
-        typer.echo(_listed(chosen, everything=not names and not group))
+        typer.echo(_listed(chosen, settings, everything=not names and not group))
     return 0
 
 
@@ -78,6 +86,13 @@ def _is_pattern(word: str) -> bool:
     from replicator.catalog import GROUPS
 
     return word.lower() in GROUPS or bool(set(word) & set("*?[-"))
+
+
+def detected(thing: Object, settings: Settings) -> Detection:
+    """How these settings let changes of the object be seen, and how late at worst."""
+    from replicator.catalog.detection import detection
+
+    return detection(thing, reread=timedelta(hours=settings.reread_hours), extended=settings.extended)
 
 
 def as_data(thing: Object) -> dict[str, Any]:
@@ -108,7 +123,7 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
-def _listed(chosen: Sequence[Object], *, everything: bool) -> str:
+def _listed(chosen: Sequence[Object], settings: Settings, *, everything: bool) -> str:
     from replicator.catalog import LEFT_OUT
     from replicator.catalog.costs import cost
 
@@ -117,20 +132,21 @@ def _listed(chosen: Sequence[Object], *, everything: bool) -> str:
             each.name,
             each.table,
             ",".join(sorted(each.groups)) or "-",
-            each.tracking,
+            *(seen.late for seen in detected(each, settings)),
             "yes" if each.writes else "no",
             cost(each),
         )
         for each in chosen
     )
-    parts = [table(("object", "table", "groups", "changes", "writable", "cost"), rows), plural(len(chosen), "object")]
+    head = ("object", "table", "groups", "inserts seen", "updates seen", "deletes seen", "writable", "cost")
+    parts = [table(head, rows), plural(len(chosen), "object")]
     if everything:
         parts.append("Left out:\n" + "\n".join(f"  {name}: {why}" for name, why in LEFT_OUT.items()))
     return "\n\n".join(parts)
 
 
-def _whole(thing: Object) -> str:
-    facts = [f"{name:<12}{value}" for name, value in _facts(thing) if value]
+def _whole(thing: Object, settings: Settings) -> str:
+    facts = [f"{name:<12}{value}" for name, value in _facts(thing, detected(thing, settings)) if value]
     rows = ((each.name, each.type.value, each.field, _marks(thing, each)) for each in thing.columns)
     extra = [f"  {name}: {why}" for name, why in thing.left_to_extra.items()]
     parts = [
@@ -148,7 +164,7 @@ def _marks(thing: Object, column: Column) -> str:
     return ", ".join(key + [mark for mark in _MARKS if getattr(column, mark)])
 
 
-def _facts(thing: Object) -> list[tuple[str, str]]:
+def _facts(thing: Object, seen: Detection) -> list[tuple[str, str]]:
     from replicator.catalog.costs import cost
 
     changes = {
@@ -165,6 +181,9 @@ def _facts(thing: Object) -> list[tuple[str, str]]:
         ("listing", f"GET {thing.listing.path}"),
         ("detail", f"GET {thing.detail.path}" if thing.detail else ""),
         ("changes", f"{thing.tracking}: {changes[thing.tracking]}"),
+        ("inserts", f"seen {seen.inserts}"),
+        ("updates", f"seen {seen.updates}"),
+        ("deletes", f"seen {seen.deletes}"),
         ("cost", str(cost(thing))),
         ("rate limit", ", ".join(f"{rate} requests a minute" for rate in rates)),
         ("writes", "; ".join(thing.writes) or "none: the API can only read it"),

@@ -57,6 +57,9 @@ Period = Annotated[
     ),
 ]
 
+Concurrency = Annotated[
+    int | None, typer.Option(metavar="N", help="Requests at once. [default: 8]", show_default=False)
+]
 AllowDeletes = Annotated[
     list[str] | None,
     typer.Option(metavar="OBJECT", help="Let this object lose more rows than the guard allows.", show_default=False),

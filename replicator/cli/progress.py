@@ -66,6 +66,8 @@ class Lines:
             name: getattr(result, name) for name in ("inserted", "updated", "unchanged", "deleted", "quarantined")
         }
         cost = {"requests": result.requests, "seconds": round(result.seconds, 2)}
+        if result.skipped:
+            cost["listings_not_asked"] = result.skipped
         why = {"why": result.error} if result.error else {}
         level = logging.INFO if result.status == "done" else logging.WARNING
         extra = {"run": self._run_id, "object": result.object, "status": result.status, **counts, **cost, **why}

@@ -39,9 +39,7 @@ def replicate(
     json: options.Json = False,
     allow_deletes: options.AllowDeletes = None,
     extended: options.Extended = None,
-    concurrency: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests at once. [default: 8]", show_default=False)
-    ] = None,
+    concurrency: options.Concurrency = None,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:

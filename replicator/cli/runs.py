@@ -94,9 +94,10 @@ def _seconds(run: dict[str, Any]) -> float | None:
 
 
 def _one(run: dict[str, Any]) -> str:
-    head = ("object", "status", "records", *_COUNTS, "seconds", "complete")
+    names = ("object", "status", "records", *_COUNTS, "seconds", "pages", "partitions", "skipped", "complete", "ids")
+    head = tuple({"partitions": "listings", "skipped": "not asked"}.get(name, name) for name in names)
     objects = run["objects"]
-    rows = ([each[name] for name in head] for each in objects)
+    rows = ([each[name] for name in names] for each in objects)
     who = " ".join(run["holder"].split(" ")[:3])
     facts = [
         f"Run {run['id']}: {run['status']}, {run['mode']}, by {who}, version {run['version']}",
@@ -104,4 +105,4 @@ def _one(run: dict[str, Any]) -> str:
         + (f": {run['error']}" if run["error"] else ""),
     ]
     told = [f"{each['object']}: {why}" for each in objects for why in (each["error"], each["unseen"]) if why]
-    return "\n\n".join(filter(None, ("\n".join(facts), table(head, rows, numbers=head[2:-1]), "\n".join(told))))
+    return "\n\n".join(filter(None, ("\n".join(facts), table(head, rows, numbers=head[2:-2]), "\n".join(told))))

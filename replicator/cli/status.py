@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json as jsonlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from . import connection, options
+from .objects import detected
 from .text import plural, table
 
 if TYPE_CHECKING:
+    from replicator.settings import Settings
     from replicator.target.database import Target
 
 
@@ -23,11 +26,11 @@ def status(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show each object's last complete listing, rows and state, and whether a run is going on."""
+    """Show each object's last complete listing, rows and state, how late changes are seen, and if a run is going on."""
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     opened = connection.open_books(settings)
     try:
-        found = state(opened)
+        found = state(opened, settings)
         where = opened.where
     finally:
         opened.close()
@@ -35,10 +38,11 @@ def status(
     return 0
 
 
-def state(target: Target) -> dict[str, Any]:
-    """The objects' states, the runs that are going on, and what lies in quarantine."""
+def state(target: Target, settings: Settings) -> dict[str, Any]:
+    """The objects' states, how changes of them are seen, the runs that are going on, and what lies in quarantine."""
     from sqlalchemy import select
 
+    from replicator.catalog import by_name
     from replicator.target import lease
     from replicator.target.bookkeeping import bookkeeping
     from replicator.target.quarantine import Quarantine
@@ -58,6 +62,7 @@ def state(target: Target) -> dict[str, Any]:
             "object": name,
             **{each: getattr(states[name], each) for each in names},
             "quarantined": quarantined.get(name, 0),
+            "detection": asdict(detected(by_name[name], settings)) if name in by_name else None,
         }
         for name in sorted(states)
     ]
@@ -73,11 +78,10 @@ def _text(found: dict[str, Any], where: str) -> str:
     if not found["objects"]:
         parts = [f"Nothing was replicated into {where} yet: run `replicator replicate`."]
     else:
-        head = ("object", "status", "rows", "last complete listing (UTC)", "quarantined")
-        rows = (
-            (each["object"], each["status"], each["records"], each["listed_at"], each["quarantined"])
-            for each in found["objects"]
-        )
+        late = ("inserts seen", "updates seen", "deletes seen")
+        head = ("object", "status", "rows", "last complete listing (UTC)", "quarantined", *late)
+        names = ("object", "status", "records", "listed_at", "quarantined")
+        rows = ((*(each[name] for name in names), *_late(each["detection"])) for each in found["objects"])
         parts = [table(head, rows, numbers=("rows", "quarantined"))]
     parts.append("\n".join(f"{each['object']}: {each['message']}" for each in found["objects"] if each["message"]))
     going = [
@@ -85,5 +89,12 @@ def _text(found: dict[str, Any], where: str) -> str:
         for run in found["running"]
     ]
     parts.append("\n".join(going) or "No run is going on.")
-    parts.append(f"{plural(len(found['objects']), 'object')} in {where}.")
+    parts.append(
+        f"{plural(len(found['objects']), 'object')} in {where}. `replicator objects NAME` says how changes are seen."
+    )
     return "\n\n".join(filter(None, parts))
+
+
+def _late(detection: dict[str, Any] | None) -> tuple[str | None, ...]:
+    """Of an object that this version no longer knows, nothing is seen."""
+    return tuple(detection[each]["late"] if detection else None for each in ("inserts", "updates", "deletes"))

@@ -23,7 +23,7 @@ def text(result: RunResult, where: str) -> str:
     parts = []
     if result.objects:
         parts.append(table(("object", *_NUMBERS, "status"), _rows(result.objects), numbers=_NUMBERS))
-    sentences = list(_sentences(result.objects))
+    sentences = [*_sentences(result.objects), *_not_asked(result.objects)]
     if sentences:
         parts.append("\n".join(sentences))
     parts.append(_totals(result, where))
@@ -54,6 +54,16 @@ def _sentences(objects: Sequence[ObjectResult]) -> Iterator[str]:
             said[sentence].append(each.object)
     for sentence, names in said.items():
         yield f"{', '.join(names)}: {sentence}"
+
+
+def _not_asked(objects: Sequence[ObjectResult]) -> Iterator[str]:
+    skipped = [each for each in objects if each.skipped]
+    if skipped:
+        every, left = sum(each.partitions for each in skipped), sum(each.skipped for each in skipped)
+        yield (
+            f"{left:,} of {plural(every, 'listing')} of {plural(len(skipped), 'object')} were not read again, as"
+            " nothing says that they moved since; --full reads all of them."
+        )
 
 
 def _about(each: ObjectResult) -> Iterator[str]:
@@ -88,6 +98,11 @@ def bill(made: Bill) -> str:
     )
     parts = [table(head, rows, numbers=("records", "listings", "requests"))]
     parts += ["\n".join(_problems((each.object, each.error) for each in made.objects))]
+    if skipped := sum(each.skipped for each in made.objects):
+        parts.append(
+            f"{plural(skipped, 'listing')} would not be read again, as nothing known by now says that they moved;"
+            " what moved comes on top."
+        )
     if made.changes:
         parts.append("Schema changes:\n" + "\n".join(f"  {change}" for change in made.changes))
     parts.append(

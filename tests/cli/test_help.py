@@ -13,6 +13,10 @@ from replicator import __version__, errors
 from tests.cli.running import Process, Run
 
 HEAVY = ("sqlalchemy", "alembic", "httpx", "rich", "uvicorn", "psycopg", "pymysql", "structlog", "replicator.catalog")
+VERBS = (
+    *("replicate", "refresh", "check", "objects", "status", "runs", "sandbox", "schema", "state", "quarantine"),
+    *("state show", "state set", "state reset", "quarantine list", "quarantine retry"),
+)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["replicate", "--help"]])
@@ -40,12 +44,13 @@ def test_the_version_is_the_packages(replicator: Run) -> None:
     assert replicator("--version").out == f"replicator {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["replicate", "check", "objects", "status", "runs", "sandbox", "schema"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(replicator: Run, verb: str) -> None:
-    outcome = replicator(verb, "--help")
+    outcome = replicator(*verb.split(), "--help")
     assert outcome.code == 0
     assert "Usage: replicator" in outcome.out
-    assert verb in replicator("--help").out
+    *before, last = verb.split()
+    assert last in replicator(*before, "--help").out
 
 
 def test_the_module_is_the_command(process: Process) -> None:

@@ -48,3 +48,12 @@ def test_the_document_is_complete(replicator: Run) -> None:
         assert each["key"] == list(thing.key)
         assert each["writes"] == list(thing.writes)
         assert [parent["object"] for parent in each["parents"]] == [parent.object for parent in thing.parents]
+
+
+def test_how_changes_are_seen_is_told_with_these_settings(replicator: Run) -> None:
+    shown = replicator("objects", "TrackingPlanRules", REPLICATOR_REREAD_HOURS="6").out
+    assert shown.count("first run after 6 h: ") == 3
+    detection = replicator("objects", "Labels", "--json").document["objects"][0]["detection"]
+    assert {name: seen["late"] for name, seen in detection.items()} == dict.fromkeys(
+        ("inserts", "updates", "deletes"), "next run"
+    )

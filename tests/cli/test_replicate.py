@@ -114,6 +114,27 @@ def test_a_dry_run_against_each_database_leaves_it_empty(replicator: Run, target
     assert any("create table labels" in change for change in after.document["changes"])
 
 
+def test_a_dry_run_bills_what_an_incremental_run_asks(replicator: Run, folder: Path) -> None:
+    words = ("replicate", "core", "--json", "--region", "sandbox")
+    replicator(*words)
+    usual = replicator(*words, "--dry-run").document
+    assert usual["requests"] == replicator(*words).document["requests"]
+    assert sum(each["skipped"] for each in usual["objects"]) > 90
+    assert not usual["exact"], "what moves meanwhile comes on top"
+    assert "listings would not be read again" in replicator(*words[:2], *words[3:], "--dry-run").out
+    full = replicator(*words, "--dry-run", "--full").document
+    assert full["requests"] == replicator(*words, "--full").document["requests"]
+    (folder / "replicator.toml").write_text("reread_hours = 0")
+    assert replicator(*words, "--dry-run").document["requests"] == replicator(*words).document["requests"]
+
+
+def test_deleted_rows_go_away_where_the_settings_say_so(replicator: Run, folder: Path) -> None:
+    for count in (6, 5):
+        (folder / "replicator.toml").write_text(f'deletes = "hard"\n[sandbox]\ncounts = {{ Labels = {count} }}')
+        assert replicator("replicate", "Labels", "--region", "sandbox").code == 0
+    assert rows("sqlite:///replica.db", "SELECT count(*) FROM labels") == [(5,)]
+
+
 def test_the_prefix_stands_before_every_table(replicator: Run) -> None:
     assert replicator("replicate", "Labels", "--prefix", "seg_", "--region", "sandbox").code == 0
     assert rows("sqlite:///replica.db", "SELECT count(*) FROM seg_labels") == [(6,)]

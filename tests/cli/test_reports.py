@@ -40,6 +40,31 @@ def test_runs_are_listed_and_one_is_shown_object_by_object(replicator: Run, targ
     assert replicator("runs", *words).out.count(" done ") == 2
 
 
+def test_a_run_leaves_a_certificate_of_each_object(replicator: Run, target_url: str) -> None:
+    words = ("replicate", "TrackingPlanRules", "--json", "--target", target_url, "--region", "sandbox")
+    certificates = []
+    for _ in range(2):
+        run = replicator(*words).document["run_id"]
+        objects = replicator("runs", run, "--json", "--target", target_url).document["objects"]
+        certificates.append({each["object"]: each for each in objects}["TrackingPlanRules"])
+    first, second = certificates
+    asked = ("partitions", "skipped", "pages", "records")
+    assert [[each[name] for name in asked] for each in certificates] == [[6, 0, 6, 144], [6, 6, 0, 0]]
+    assert first["ids"] == second["ids"]
+    assert all(each["complete"] and each["unseen"] is None for each in certificates)
+    assert first["ids"] in replicator("runs", run, "--target", target_url).out
+
+
+def test_status_tells_how_late_changes_are_seen_at_worst(replicator: Run, folder: Path) -> None:
+    replicator("replicate", "TrackingPlanRules", "--region", "sandbox")
+    shown = {line.split("  ")[0]: line for line in replicator("status").out.splitlines()}
+    assert shown["TrackingPlans"].count("next run") == 3
+    assert shown["TrackingPlanRules"].count("first run after 24 h") == 3
+    (folder / "replicator.toml").write_text("reread_hours = 0")
+    rules = next(each for each in replicator("status", "--json").document["objects"] if each["records"] == 144)
+    assert {each["late"] for each in rules["detection"].values()} == {"next run"}
+
+
 def test_a_run_that_there_is_not_is_a_usage_error(replicator: Run) -> None:
     replicator("replicate", "Labels", "--region", "sandbox")
     outcome = replicator("runs", "nothing")
