@@ -60,11 +60,11 @@ class Settings:
     #: First days of months.
     period: tuple[str, ...] = ()
     extended: Extended = "auto"
-    concurrency: int = 8
-    schema_policy: Policy = "evolve"
     #: Hours after which what did not move is read again all the same; 0 in every run.
     reread_hours: float = 24.0
     deletes: Deletes = "soft"
+    concurrency: int = 8
+    schema_policy: Policy = "evolve"
     migrate: bool = True
     mask_key: bytes | None = field(default=None, repr=False)
     mask_key_file: Path | None = None
@@ -174,11 +174,11 @@ KEYS: Mapping[str, _Key] = {
     "history": _Key(_words, "a list of objects and groups"),
     "period": _Key(months, "a month such as 2023-04, a range such as 2023-01..2023-06, or a list of those"),
     "extended": _one_of("auto", "on", "off"),
+    "reread_hours": _number(0, 24 * 366, float),
+    "deletes": _one_of("soft", "hard"),
     "concurrency": _number(1, 64),
     "schema_policy": _one_of("evolve", "freeze", "fail"),
     "migrate": _Key(_flag, "true or false"),
-    "reread_hours": _number(0, 24 * 366, float),
-    "deletes": _one_of("soft", "hard"),
     "mask_key": _Key(
         _key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False
     ),
