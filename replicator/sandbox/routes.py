@@ -195,7 +195,7 @@ _READS: tuple[Route, ...] = (
     Route("/spaces/{spaceId}/traits/{traitKey}/sample-values", "listSampleValuesFromTrait", ALPHA,
           Whole(profiles.trait_samples), limit=25),
     Route("/suppressions", "listSuppressions", STABLE,
-          Paged("suppressed", privacy.suppressions, cursor="key", total=False)),
+          Paged("suppressed", privacy.suppressed, cursor="key", total=False)),
     Route("/tracking-plans", "listTrackingPlans", STABLE,
           Paged("trackingPlans", protocols.plans_of_type), feature="Protocols"),
     Route("/tracking-plans/{trackingPlanId}", "getTrackingPlan", STABLE,

@@ -9,6 +9,7 @@ from . import (
     groups,
     labels,
     people,
+    privacy,
     rules,
     sources,
     tracking_plans,
@@ -30,4 +31,5 @@ WRITES = (
     *transformations.ROUTES,
     *functions.ROUTES,
     *function_instances.ROUTES,
+    *privacy.ROUTES,
 )
