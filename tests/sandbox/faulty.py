@@ -37,6 +37,12 @@ def data(response: Response) -> dict[str, Any]:
     return found
 
 
+def opened(url: str, body: bytes | None = None, method: str | None = None, **more: Any) -> Any:
+    """What urllib makes of it: an answer to close, HTTPError or another OSError."""
+    request = urllib.request.Request(url, body, AUTHORIZED, method=method)  # noqa: S310 - our own server
+    return urllib.request.urlopen(request, **({"timeout": 5} | more))  # noqa: S310 - as above
+
+
 @dataclass
 class Heard:
     """All that came over one connection, and how it ended."""
@@ -53,19 +59,19 @@ class Heard:
 def hear(url: str, target: str = "/", method: str = "GET", *, patience: float = 5) -> Heard:
     """Ask on a connection of its own, and listen until it ends or nothing more comes."""
     parts = urlsplit(url)
-    heard, began = Heard(), perf_counter()
+    heard, content, began = Heard(), bytearray(), perf_counter()
     with socket.create_connection((parts.hostname, parts.port), timeout=patience) as connection:
         lines = [f"{method} {target} HTTP/1.1", "Host: x", "Authorization: Bearer sandbox", "Content-Length: 0"]
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
         try:
             while part := connection.recv(65536):
-                heard.content += part
+                content += part
             heard.ended = "closed"
         except ConnectionResetError:
             heard.ended = "reset"
         except TimeoutError:
             heard.ended = "silent"
-    heard.seconds = perf_counter() - began
+    heard.seconds, heard.content = perf_counter() - began, bytes(content)
     head, _, heard.body = heard.content.partition(b"\r\n\r\n")
     if head:
         first, *rest = head.decode("latin-1").split("\r\n")
@@ -83,9 +89,8 @@ class Served:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of the answer; an error as its sentence."""
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.control_url + path, content, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with opened(self.control_url + path, content, method) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def walk(faulty: Faulty, count: int = 5, most: int = 12) -> list[tuple[list[int]
 
 
 def span(*bounds: int) -> list[list[int]]:
-    return [list(range(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [list(range(a, b)) for a, b in pairwise(bounds)]
 
 
 USUAL = span(0, 5, 10, 15, 20, 23)

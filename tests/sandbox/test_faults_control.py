@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from threading import Thread
@@ -19,15 +18,13 @@ from replicator.sandbox import Sandbox
 from replicator.sandbox.control import Asked, Control
 from replicator.sandbox.faults import Log
 from replicator.sandbox.server import running
-from tests.sandbox.faulty import AUTHORIZED, data, get, hear, make, served
+from tests.sandbox.faulty import data, get, hear, make, opened, served
 
 LABEL = {"label": {"key": "tier", "value": "gold", "description": "d"}}
 
 
 def post(url: str, body: object, target: str = "/labels") -> int:
-    content = json.dumps(body).encode()
-    request = urllib.request.Request(url + target, content, {**AUTHORIZED, "Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with opened(url + target, json.dumps(body).encode()) as answer:
         return int(answer.status)
 
 
@@ -95,10 +92,8 @@ def test_others_add_their_own_routes() -> None:
         return {"method": asked.method, "query": asked.query, "body": asked.body}
 
     control.routes["/clock"] = clock
-    with running(control.faulty, control=control):
-        request = urllib.request.Request(control.url + "/clock?by=5", b"[1]", method="PUT")
-        with urllib.request.urlopen(request) as answer:
-            assert json.load(answer) == {"method": "PUT", "query": {"by": "5"}, "body": [1]}
+    with running(control.faulty, control=control), opened(control.url + "/clock?by=5", b"[1]", "PUT") as answer:
+        assert json.load(answer) == {"method": "PUT", "query": {"by": "5"}, "body": [1]}
 
 
 def test_the_api_does_not_answer_on_the_control_port_nor_the_other_way_round() -> None:
@@ -108,7 +103,7 @@ def test_the_api_does_not_answer_on_the_control_port_nor_the_other_way_round() -
         assert hear(server.url, "/faults", patience=0.3).status == 404
         address = server.control_url
     with pytest.raises(URLError):
-        urllib.request.urlopen(address, timeout=1)
+        opened(address)
 
 
 def test_the_log_tells_what_took_effect_whatever_the_client_saw() -> None:
@@ -142,9 +137,8 @@ def test_at_most_one_effect_for_each_intent_is_read_from_the_log() -> None:
 
 def test_a_late_effect_takes_place_although_the_client_has_gone() -> None:
     with served("POST:delay=0.4,effect=late") as server:
-        request = urllib.request.Request(server.url + "/labels", json.dumps(LABEL).encode(), AUTHORIZED)
         with pytest.raises(TimeoutError):
-            urllib.request.urlopen(request, timeout=0.1)
+            opened(server.url + "/labels", json.dumps(LABEL).encode(), timeout=0.1)
         assert server.control("GET", "/log")["entries"] == []
         hear(server.url, patience=0.6)
         assert [entry["effect"] for entry in server.control("GET", "/log?method=POST")["entries"]] == [True]
@@ -220,7 +214,7 @@ def test_the_command_takes_faults_and_prints_the_control_endpoint(tmp_path: Path
         word, control = process.stdout.readline().split()
         assert word == "control"
         assert [hear(url, target, patience=0.3).status for target in ("/sources", "/users", "/")] == [503, 502, 200]
-        with urllib.request.urlopen(control + "/log") as answer:
+        with opened(control + "/log") as answer:
             assert len(json.load(answer)["entries"]) == 3
         process.send_signal(signal.SIGINT)
     assert process.returncode == 0

@@ -29,7 +29,10 @@ DOCUMENTED = Path(__file__).parents[2] / "docs" / "faults.md"
         ("getSource:blank_field=writeKeys+name", Fault("blank_field", ("writeKeys", "name"), "getSource")),
         ("rename_field=name>title", Fault("rename_field", ("name", "title"))),
         ("revoke_after=3", Fault("revoke_after", 3, when=When(after=3))),
-        ("delay=0.5,probability=0.25,effect=late", Fault("delay", 0.5, when=When(probability=0.25), options={"effect": "late"})),
+        (
+            "delay=0.5,probability=0.25,effect=late",
+            Fault("delay", 0.5, when=When(probability=0.25), options={"effect": "late"}),
+        ),
     ],
 )  # fmt: skip
 def test_a_text_and_its_data_are_the_same_fault(text: str, fault: Fault) -> None:
@@ -75,7 +78,7 @@ def test_every_kind_survives_being_written_and_read(kind: str) -> None:
     ],
 )
 def test_bad_input_is_one_sentence_with_the_nearest_name(written: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match="^") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         fault_of_text(written)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -83,7 +86,7 @@ def test_bad_input_is_one_sentence_with_the_nearest_name(written: str, sentence:
 
 @pytest.mark.parametrize("data", [None, 5, [], {"status": None}, {"status": True}, {1: 2}, {"status": [503]}])
 def test_data_that_is_no_fault_is_refused(data: Any) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         fault_of_data(data)
 
 
@@ -109,7 +112,7 @@ def test_a_file_holds_faults_as_toml_or_json(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_names_itself(tmp_path: Path, content: str, sentence: str) -> None:
     file = tmp_path / "faults.toml"
     file.write_text(content, errors="surrogateescape")
-    with pytest.raises(ValueError, match="faults.toml") as caught:
+    with pytest.raises(ValueError, match=r"faults\.toml") as caught:
         faults_of_file(file)
     assert sentence in str(caught.value)
 
