@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -130,6 +131,27 @@ def test_a_deleted_source_is_gone_from_every_read_with_its_destinations(client: 
         assert source["id"] not in settings.values()
     assert client.refused("DELETE", f"/sources/{source['id']}")[0] == 404
     assert _trail(client, source["id"])[0] == "Source Deleted"
+
+
+def test_the_models_of_a_deleted_source_go_with_it(client: Client) -> None:
+    models = client.every("/reverse-etl-models", "models")
+    source = models[0]["sourceId"]
+    client.write("DELETE", f"/sources/{source}")
+    assert client.every("/reverse-etl-models", "models") == [row for row in models if row["sourceId"] != source]
+    assert client.refused("GET", f"/reverse-etl-models/{models[0]['id']}")[0] == 404
+
+
+def test_reads_that_lag_behind_show_a_write_when_it_is_due() -> None:
+    now = NOW
+    client = Client(Sandbox(now=lambda: now, behaviour=Behaviour(read_delay=5)))
+    before, known = _sources(client), client.data("/labels")["labels"]
+    source = _create(client)
+    client.write("DELETE", f"/labels/{known[0]['key']}/{known[0]['value']}")
+    assert _sources(client) == before
+    assert client.refused("GET", f"/sources/{source['id']}")[0] == 404
+    now += timedelta(seconds=5)
+    assert _sources(client)[-1] == source
+    assert all(known[0] not in row["labels"] for row in _sources(client))
 
 
 def test_labels_are_added_and_replaced_as_the_workspace_knows_them(client: Client) -> None:

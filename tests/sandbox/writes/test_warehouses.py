@@ -104,7 +104,7 @@ def test_a_warehouse_is_reached_while_it_is_enabled_and_has_all_that_it_needs(cl
 
 
 def test_settings_are_validated_by_what_their_kind_requires(client: Client) -> None:
-    body = {"metadataId": _kind(client), "settings": REACHABLE}
+    body: Row = {"metadataId": _kind(client), "settings": REACHABLE}
     assert client.write("POST", "/warehouses/validation", body) == {"status": "CONNECTED"}
     without = {name: value for name, value in REACHABLE.items() if name != "password"}
     assert client.write("POST", "/warehouses/validation", body | {"settings": without}) == {"status": "FAILED"}
