@@ -1,6 +1,6 @@
 """Suppressions and regulations.
 
-As the workspace was made, regulation r was made at BIRTH + r * step, so that the 90 days that the API shows hold as many
+As the workspace was made, regulation r is of BIRTH + r * step, so that the 90 days that the API shows hold as many
 as were asked for; every third belongs to a source, the others to the workspace. Those that were filed since stand among
 them by their age. All finish one day after they were made.
 """

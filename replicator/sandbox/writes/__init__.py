@@ -10,6 +10,7 @@ from . import (
     labels,
     people,
     privacy,
+    reverse_etl,
     rules,
     sources,
     tracking_plans,
@@ -32,4 +33,5 @@ WRITES = (
     *functions.ROUTES,
     *function_instances.ROUTES,
     *privacy.ROUTES,
+    *reverse_etl.ROUTES,
 )
