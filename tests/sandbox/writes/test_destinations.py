@@ -104,6 +104,19 @@ def test_a_deleted_destination_is_gone_with_all_that_belongs_to_it(client: Clien
     assert _trail(client, destination["id"])[0] == "Integration Deleted"
 
 
+def test_the_syncs_of_a_subscription_are_not_found_after_its_destination_was_deleted(client: Client) -> None:
+    subscription = next(
+        row
+        for destination in _destinations(client)
+        for row in client.every(f"/destinations/{destination['id']}/subscriptions", "subscriptions")
+        if "modelId" in row
+    )
+    path = f"/reverse-etl-models/{subscription['modelId']}/subscriptionId/{subscription['id']}/syncs"
+    assert client.every(path, "syncStatuses", count=10)
+    client.write("DELETE", f"/destinations/{subscription['destinationId']}")
+    assert client.refused("GET", path)[0] == 404
+
+
 def test_a_subscription_belongs_to_an_action_of_its_destination(client: Client) -> None:
     destination = _create(client)
     path = f"/destinations/{destination['id']}/subscriptions"
