@@ -135,7 +135,7 @@ class Sandbox:
             return {}
         try:
             value = msgspec.json.decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise invalid("body", "must be valid JSON") from None
         if not isinstance(value, dict):
             raise invalid("body", "must be an object")

@@ -97,6 +97,12 @@ def test_the_key_of_a_hash_never_comes_back(client: Client) -> None:
     assert b"hunter2-" not in client.ask("/transformations").body
 
 
+def test_a_masked_key_that_is_written_back_as_it_was_read_changes_nothing(client: Client) -> None:
+    before = next(row for row in every(client) if "hashPropertiesConfiguration" in row)
+    body = {"hashPropertiesConfiguration": before["hashPropertiesConfiguration"]}
+    assert client.write("PATCH", f"/transformations/{before['id']}", body)["transformation"] == before
+
+
 def test_a_deleted_transformation_is_gone(client: Client) -> None:
     before = every(client)
     for identifier in (before[0]["id"], create(client)["id"]):
