@@ -1,6 +1,9 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
 from . import (
+    activations,
+    audiences,
+    computed_traits,
     credentials,
     destinations,
     filters,
@@ -34,4 +37,7 @@ WRITES = (
     *function_instances.ROUTES,
     *privacy.ROUTES,
     *reverse_etl.ROUTES,
+    *audiences.ROUTES,
+    *activations.ROUTES,
+    *computed_traits.ROUTES,
 )
