@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from replicator.sandbox import Behaviour, Sandbox
+from replicator.sandbox import Behaviour, Sandbox, Token, Workspace
 from replicator.sandbox.series import Series
 from tests.sandbox.conftest import NOW
 from tests.sandbox.contract import Client, contract
@@ -206,6 +206,19 @@ def test_schema_settings_are_merged_and_forwarding_ends_where_it_is_left_out(cli
     assert client.refused("PATCH", path, {"forwardingBlockedEventsTo": "nonesuch"})[0] == 404
     wrong = {"group": {"commonEventOnViolations": "OMIT_PROPERTIES"}}
     assert client.refused("PATCH", path, wrong) == (422, "group.commonEventOnViolations")
+
+
+def test_without_protocols_what_is_to_be_done_about_violations_is_ignored() -> None:
+    workspace = Workspace((Token("sandbox"),), features=frozenset())
+    client = Client(Sandbox(workspaces=[workspace], now=lambda: NOW))
+    source = _create(client)["id"]
+    path = f"/sources/{source}/settings"
+    before = client.data(path)["settings"]
+    track = {"allowUnplannedEvents": False, "allowEventOnViolations": False, "commonEventOnViolations": "BLOCK"}
+    change = {"track": track, "forwardingViolationsTo": source, "forwardingBlockedEventsTo": source}
+    after = client.write("PATCH", path, change)["settings"]
+    unplanned = before["track"] | {"allowUnplannedEvents": False}
+    assert after == before | {"track": unplanned, "forwardingBlockedEventsTo": source}
 
 
 def test_live_plugins_count_their_versions_and_lose_no_more_than_their_code(client: Client) -> None:
