@@ -190,7 +190,7 @@ _READS: tuple[Route, ...] = (
           Paged("profilesWarehouses", listing(spaces.spaces, profiles.profiles_warehouses))),
     Route("/spaces/{spaceId}/profiles-warehouses/{warehouseId}/selective-syncs",
           "listSelectiveSyncsFromWarehouseAndSpace", ALPHA,
-          Paged("items", profiles.profile_selective_syncs, extra=lambda _world, _call: {"enableEventTables": True})),
+          Paged("items", profiles.profile_selective_syncs, extra=profiles.event_tables)),
     Route("/spaces/{spaceId}/traits", "listTraits", ALPHA,
           Paged("traits", profiles.traits_of, backward=False, end="null"), limit=25),
     Route("/spaces/{spaceId}/traits/{traitKey}/sample-values", "listSampleValuesFromTrait", ALPHA,
