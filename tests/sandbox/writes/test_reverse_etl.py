@@ -102,8 +102,10 @@ def test_a_sync_that_was_started_is_the_newest_and_is_over_after_five_minutes(cl
     rows = _syncs(client, model["id"], subscription)
     assert rows[1:] == before
     assert (rows[0]["syncId"], rows[0]["syncStatus"]) == (started["syncId"], "IN_PROGRESS")
-    clock.moment = NOW + timedelta(minutes=6)
     path = f"/reverse-etl-models/{model['id']}/syncs/{started['syncId']}"
+    clock.moment = NOW + timedelta(minutes=4)
+    assert client.data(path)["reverseETLSyncStatus"] == rows[0] | {"duration": "00:04:00"}
+    clock.moment = NOW + timedelta(minutes=6)
     done = client.data(path)["reverseETLSyncStatus"]
     assert (done["syncStatus"], done["finishedAt"]) == ("SUCCESS", "2026-11-23T20:20:00.000Z")
     assert _syncs(client, model["id"], subscription)[0] == done
