@@ -227,6 +227,10 @@ def test_chance_creates_changes_renames_deletes_and_makes_again_and_is_never_ref
     paths = {one.target.partition("?")[0].split("/")[1] for one in deeds}
     assert {"sources", "destinations", "warehouses", "tracking-plans", "functions", "transformations"} <= paths
     assert {"groups", "users", "invites", "labels"} <= paths
+    trail = client.every("/audit-events", "events")[::-1]
+    deleted = {e["resourceName"]: e["resourceId"] for e in trail if e["type"] == "User Group Deleted"}
+    again = [e for e in trail if e["type"] == "User Group Created" and e["resourceName"] in deleted]
+    assert any(event["resourceId"] != deleted[event["resourceName"]] for event in again), "made again by its name"
     moments = [one.moment for one in deeds]
     assert moments == sorted(moments)
     assert len({one.by for one in deeds}) > 3

@@ -21,7 +21,7 @@ from tests.sandbox.contract import Client
 
 MILLION = 1_000_000
 #: A page of 1,000 sources is 3 MB of JSON and as many objects; a million of them would take gigabytes.
-BOUND = 40 * 2**20
+BOUND = 25 * 2**20
 LISTS = [
     ("/suppressions", "suppressed", "Suppressions"),
     ("/audit-events", "events", "AuditEvents"),
