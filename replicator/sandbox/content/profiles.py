@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from replicator.sandbox.calls import walk
+from replicator.sandbox.calls import children, walk
 from replicator.sandbox.ids import Ids
 from replicator.sandbox.messages import not_found
 from replicator.sandbox.moments import BIRTH, DAY, with_millis
 from replicator.sandbox.series import Nested, Record, Series
+from replicator.sandbox.state import Fact
 from replicator.sandbox.world import World, collection
 
 from . import words
@@ -16,7 +18,7 @@ from .catalog import catalog_warehouses
 from .spaces import space_id, spaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from replicator.sandbox.calls import Call
 
@@ -212,9 +214,9 @@ def space_filters(world: World) -> Nested:
     return Nested(len(spaces(world)), each, make, ids)
 
 
-def space_filters_of(world: World, call: Call) -> Series:
+def space_filters_of(world: World, call: Call) -> Sequence[Record]:
     """The parameter `integrationId` is the id of a space."""
-    return space_filters(world).of(spaces(world).index_of(call.query.required("integrationId")))
+    return children(world, spaces, call.query.required("integrationId"), space_filters)
 
 
 @collection
@@ -238,17 +240,44 @@ def profiles_warehouses(world: World) -> Nested:
     return Nested(len(spaces(world)) if len(metadata) else 0, each, make, ids)
 
 
-def profile_selective_syncs(world: World, call: Call) -> Sequence[Record]:
-    walk(world, call.ids, (spaces, profiles_warehouses))
+#: By collection: what somebody chose for it, and for properties of it.
+Choices = Mapping[str, Record]
+CHOICES: Fact[Choices] = Fact("profile syncs chosen", lambda _world, _warehouse: {})
+EVENT_TABLES: Fact[bool] = Fact("event tables enabled", lambda _world, _warehouse: True)
+
+
+def profile_syncs(world: World, warehouse: str, choices: Choices) -> Series:
+    """The collections that this warehouse could sync, with what was chosen."""
+    known = world.table(profiles_warehouses).born_index(warehouse) is not None
 
     def make(index: int) -> Record:
         turn, place = divmod(index, len(_PROFILE_TABLES))
-        draw = world.draw(f"profile sync {call.ids[1]}", index)
-        return {
+        draw = world.draw(f"profile sync {warehouse}", index)
+        found = {
             "collection": _PROFILE_TABLES[place] + (f"_{turn + 1}" if turn else ""),
-            "warehouseId": call.ids[1],
-            "enabled": draw.happens(80),
+            "warehouseId": warehouse,
+            # A new warehouse syncs all there is.
+            "enabled": draw.happens(80) or not known,
             "properties": {"user_id": {"enabled": True, "type": "string"}},
         }
+        return _chosen(found, choices.get(str(found["collection"]), {}))
 
     return Series(world.counts["CollectionsPerProfilesWarehouse"], make)
+
+
+def _chosen(found: Record, choice: Record) -> Record:
+    properties = {
+        name: property_ | {"enabled": choice.get("properties", {}).get(name, property_["enabled"])}
+        for name, property_ in found["properties"].items()
+    }
+    return found | {"enabled": choice.get("enabled", found["enabled"]), "properties": properties}
+
+
+def profile_selective_syncs(world: World, call: Call) -> Series:
+    warehouse = walk(world, call.ids, (spaces, profiles_warehouses))
+    return profile_syncs(world, warehouse, CHOICES.of(world, warehouse))
+
+
+def event_tables(world: World, call: Call) -> Record:
+    """What stands beside those."""
+    return {"enableEventTables": EVENT_TABLES.of(world, call.ids[1])}

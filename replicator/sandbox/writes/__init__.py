@@ -1,6 +1,9 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
 from . import (
+    activations,
+    audiences,
+    computed_traits,
     credentials,
     destinations,
     filters,
@@ -8,9 +11,14 @@ from . import (
     functions,
     groups,
     labels,
+    messaging,
     people,
+    privacy,
+    profiles_warehouses,
+    reverse_etl,
     rules,
     sources,
+    space_filters,
     tracking_plans,
     transformations,
     warehouses,
@@ -30,4 +38,12 @@ WRITES = (
     *transformations.ROUTES,
     *functions.ROUTES,
     *function_instances.ROUTES,
+    *privacy.ROUTES,
+    *reverse_etl.ROUTES,
+    *audiences.ROUTES,
+    *activations.ROUTES,
+    *computed_traits.ROUTES,
+    *space_filters.ROUTES,
+    *profiles_warehouses.ROUTES,
+    *messaging.ROUTES,
 )

@@ -113,6 +113,15 @@ def test_an_invited_address_waits_for_its_place_in_a_group(client: Client) -> No
     _agree(client)
 
 
+def test_an_invite_that_is_taken_back_leaves_no_group_that_is_gone(client: Client) -> None:
+    first, second = _groups(client)[:2]
+    waiting = [client.every(f"/groups/{group['id']}/invites", "emails")[0] for group in (first, second)]
+    client.write("DELETE", f"/groups/{first['id']}")
+    client.write("DELETE", "/invites", **{"emails.0": waiting[0], "emails.1": waiting[1]})
+    left = [e["resourceId"] for e in client.data("/audit-events")["events"] if e["type"] == "Group Memberships Deleted"]
+    assert left == [waiting[1]]
+
+
 def test_invites_are_made_and_taken_back(client: Client) -> None:
     before = client.every("/invites", "invites")
     permission = _permission(client) | {"labels": []}
