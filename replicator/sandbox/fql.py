@@ -118,13 +118,13 @@ class _Reader:
 
     def either(self) -> Reading:
         parts = [self.both()]
-        while self.took("or"):
+        while self.took("or") or self.took("OR"):
             parts.append(self.both())
         return parts[0] if len(parts) == 1 else lambda event: any(part(event) for part in parts)
 
     def both(self) -> Reading:
         parts = [self.compared()]
-        while self.took("and"):
+        while self.took("and") or self.took("AND"):
             parts.append(self.compared())
         return parts[0] if len(parts) == 1 else lambda event: all(part(event) for part in parts)
 

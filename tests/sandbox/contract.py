@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,13 @@ def contract() -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {"paths": {}}
 
 
+@cache
+def examples() -> dict[str, Any]:
+    """Of the answers, by operation."""
+    path = _FOLDER / "examples.json"
+    return dict(json.loads(path.read_text())["responses"]) if path.exists() else {}
+
+
 @dataclass(frozen=True)
 class Operation:
     path: str
@@ -32,6 +40,17 @@ class Operation:
     @property
     def id(self) -> str:
         return str(self.spec["operationId"])
+
+    @property
+    def example(self) -> Any:
+        """The body of a valid request, if it has one, with ids of no workspace."""
+        contents = self.spec.get("requestBody", {}).get("content", {}).values()
+        return next((deepcopy(content["example"]) for content in contents if "example" in content), None)
+
+    @property
+    def status(self) -> int:
+        """Of a good answer."""
+        return next(int(status) for status in self.spec["responses"] if status.startswith("2"))
 
     @property
     def versions(self) -> list[str]:
@@ -66,13 +85,22 @@ def operations() -> list[Operation]:
     return [Operation(path, methods["get"]) for path, methods in paths.items() if "get" in methods]
 
 
+def write_operations() -> list[tuple[str, Operation]]:
+    """The others, with their methods."""
+    paths = contract()["paths"]
+    return [
+        (method.upper(), Operation(path, spec))
+        for path, methods in paths.items()
+        for method, spec in methods.items()
+        if method != "get"
+    ]
+
+
 @cache
 def _writes() -> list[tuple[str, re.Pattern[str], Operation]]:
     return [
-        (method.upper(), re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)), Operation(path, spec))
-        for path, methods in contract()["paths"].items()
-        for method, spec in methods.items()
-        if method != "get"
+        (method, re.compile(re.sub(r"\{[^}]*\}", "[^/]+", operation.path)), operation)
+        for method, operation in write_operations()
     ]
 
 

@@ -7,13 +7,16 @@ from collections import Counter, defaultdict
 import pytest
 
 from replicator.sandbox import Sandbox
-from replicator.sandbox.content.spaces import previews
+from replicator.sandbox.calls import Write
 from replicator.sandbox.routes import ROUTES
 from tests.sandbox.conftest import NOW
-from tests.sandbox.contract import Client, Operation, media_type, operations, problems
-from tests.sandbox.walk import Visit, every_request, records_in, target
+from tests.sandbox.contract import Client, Operation, at, media_type, operations, problems, write_operations
+from tests.sandbox.valid import Valid, prepared, valid_writes
+from tests.sandbox.walk import Visit, every_request, records_in, target, with_previews
 
 OPERATIONS = operations()
+WRITES = write_operations()
+EVERY = [*(("GET", operation) for operation in OPERATIONS), *WRITES]
 if not OPERATIONS:
     pytest.skip("the API contract is not there", allow_module_level=True)
 
@@ -23,13 +26,13 @@ def visits(client: Client) -> dict[str, list[Visit]]:
     by_operation = defaultdict(list)
     for visit in every_request(client):
         by_operation[visit[0]].append(visit)
-    space = client.every("/spaces", "spaces")[0]["id"]
-    for index in range(2):
-        # There is no list of previews: whoever makes one is told its id.
-        preview = previews(client.sandbox.world)[index]["id"]
-        path = f"/spaces/{space}/audiences/previews/{preview}"
-        by_operation["getAudiencePreview"].append(("getAudiencePreview", path, "", {}))
+    by_operation["getAudiencePreview"] += with_previews(client)
     return by_operation
+
+
+@pytest.fixture(scope="module")
+def valid() -> dict[str, Valid]:
+    return valid_writes(prepared())
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -50,19 +53,31 @@ def test_each_answer_is_valid_in_each_version_of_its_operation(
     assert answered
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-def test_the_route_says_of_the_operation_what_the_contract_says(operation: Operation) -> None:
+@pytest.mark.parametrize("method, operation", EVERY, ids=lambda part: getattr(part, "id", part))
+def test_the_route_says_of_the_operation_what_the_contract_says(method: str, operation: Operation) -> None:
     route = next(route for route in ROUTES if route.operation == operation.id)
-    assert route.path == operation.path
+    assert (route.method, route.path) == (method, operation.path)
     assert list(route.versions) == operation.versions
     assert route.limit == operation.spec.get("x-rate-limit-per-minute")
     assert [route.feature] if route.feature else operation.spec.get("x-requires-feature", []) == []
+    assert operation.status == (route.answer.status if isinstance(route.answer, Write) else 200)
 
 
-def test_there_is_no_route_that_the_contract_does_not_have() -> None:
-    assert len(OPERATIONS) == 100
-    reads = (route.operation for route in ROUTES if route.method == "GET")
-    assert Counter(reads) == Counter(operation.id for operation in OPERATIONS)
+def test_each_operation_of_the_contract_has_a_route_and_there_are_no_others() -> None:
+    assert len(EVERY) == 201
+    assert Counter(route.operation for route in ROUTES) == Counter(operation.id for _, operation in EVERY)
+
+
+@pytest.mark.parametrize("method, operation", WRITES, ids=lambda part: getattr(part, "id", part))
+def test_each_write_answers_as_the_contract_says_in_each_version(
+    method: str, operation: Operation, valid: dict[str, Valid]
+) -> None:
+    asked = valid[operation.id]
+    path = at(operation.path, **asked.ids)
+    for version in (*operation.versions, None):
+        # The beta version names the record in its body too.
+        again = asked.ids if (operation.id, version) == ("updateTransformation", "v1beta") else {}
+        prepared().write(method, path, asked.body and asked.body | again, version=version, **asked.query)
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.paged], ids=lambda operation: operation.id)

@@ -20,6 +20,8 @@ EVENT = {
         "event = 'Button Clicked'",
         "type = 'identify' or type = 'track'",
         'event = "Button Clicked" and type = "track"',
+        'event = "Button Clicked" AND type = "track"',  # as openapi.json has it in an example
+        'event = "Another one" OR type = "track"',
         "match( context.library.version, '1.*' )",
         "type = 'track' and ( event = 'Click' or match( event, 'Button *' ) )",
         "'dark-mode' in properties.features",

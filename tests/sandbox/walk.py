@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from replicator.sandbox.content.spaces import previews
 from tests.sandbox.contract import Client, at
 
 if TYPE_CHECKING:
@@ -232,6 +233,14 @@ def _profiles_warehouses(client: Client, path: str) -> Iterator[Visit]:
     for row in client.every(f"{path}/profiles-warehouses", "profilesWarehouses"):
         own = f"{path}/profiles-warehouses/{row['id']}/selective-syncs"
         yield "listSelectiveSyncsFromWarehouseAndSpace", own, "items", {}
+
+
+def with_previews(client: Client) -> Iterator[Visit]:
+    """There is no list of previews: whoever makes one is told its id."""
+    space = client.every("/spaces", "spaces")[0]["id"]
+    for index in range(2):
+        path = f"/spaces/{space}/audiences/previews/{previews(client.sandbox.world)[index]['id']}"
+        yield "getAudiencePreview", path, "", {}
 
 
 def records_in(body: bytes) -> int:
