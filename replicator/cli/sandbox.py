@@ -12,6 +12,8 @@ import typer
 
 from replicator.errors import ConfigError, UsageError
 
+from . import fakes
+
 if TYPE_CHECKING:
     from replicator.sandbox.certificates import Certificates
     from replicator.sandbox.control import Control
@@ -36,6 +38,30 @@ def sandbox(
     rate_limit: Annotated[
         str, typer.Option(metavar="real|off|N", help="Segment's limits, none, or N requests a minute.")
     ] = "off",
+    workspaces: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A TOML or JSON file of workspaces, with their tokens and roles.", show_default=False
+        ),
+    ] = None,
+    region: Annotated[str, typer.Option(metavar="us|eu", help="Tokens of the other region are not known.")] = "us",
+    clock: Annotated[
+        str, typer.Option(metavar="TIME", help="As in '2026-01-01T00:00:00Z +1h/request', '-2d' or 'x60'.")
+    ] = "real",
+    life: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|random[:seed=N,rate=R]",
+            help="What people do there meanwhile, R being as 0.5/request or 40/hour.",
+            show_default=False,
+        ),
+    ] = None,
+    behaviour: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What the contract leaves open, as in audit_unnamed=true.", show_default=False
+        ),
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,15 +98,13 @@ def sandbox(
     from replicator.sandbox.control import Control
     from replicator.sandbox.faults import CERTIFICATES, Faulty, fault_of_text
     from replicator.sandbox.server import serve
+    from replicator.sandbox.steering import routes_of
 
     limit, counts = _limit(rate_limit), _counts(count or ())
-    try:
-        fake, other = (
-            Sandbox(size=size, counts=counts, seed=number, token=token, rate_limit=limit)  # type: ignore[arg-type] # it checks the size
-            for number in (seed, seed + 1)
-        )
-    except ValueError as error:
-        raise UsageError(f"The sandbox cannot be made so: {error}.") from None
+    one = {"size": size, "counts": counts, "seed": seed, "token": token}
+    place = fakes.Place(workspaces, region, clock, life, behaviour or ())
+    fake = fakes.made(place, one, rate_limit=limit)
+    other = Sandbox(seed=seed + 1, token=token, rate_limit=limit, now=fake.now)
     if tls not in (None, "valid", *CERTIFICATES):
         raise UsageError(f"--tls is {tls!r}, but must be one of valid, {', '.join(CERTIFICATES)}.")
     wrong = [] if tls in (None, "valid") else [f"tls={tls}"]
@@ -89,9 +113,11 @@ def sandbox(
         faulty = Faulty(fake, listed, seed=fault_seed, elsewhere=other, tls=tls is not None)
     except ValueError as error:
         raise UsageError(f"No such fault can be set: {error}.") from None
-    control = None if control_port is None else Control(faulty, control_host, control_port)
+    control = None
+    if control_port is not None:
+        control = Control(faulty, control_host, control_port, routes_of(fake))
     with _certificates(host, tls) as made:
-        lines = partial(_ready, token=token, control=control, ca_file=made.ca_file if made else None)
+        lines = partial(_ready, token=fakes.token_of(fake), control=control, ca_file=made.ca_file if made else None)
         try:
             serve(faulty, host=host, port=port, ready=lines, control=control, tls=made)
         except (OSError, OverflowError) as error:

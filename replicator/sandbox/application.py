@@ -17,6 +17,7 @@ from .behaviour import Behaviour
 from .bodies import body_of
 from .calls import Call, One, Paged, Whole, Write
 from .clock import Clock, utc_now
+from .life import Life
 from .limits import Headers, Limiter, RateLimit
 from .media import negotiate
 from .messages import Refusal, Request, Response, invalid, not_found
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .calls import Answer
+    from .life.deeds import Course
     from .sizes import Size
     from .world import World
 
@@ -56,6 +58,7 @@ class Sandbox:
         tokens: Sequence[Token] = (),
         workspaces: Sequence[Workspace] = (),
         region: Region = "us",
+        life: Course | None = None,
     ) -> None:
         """`size`, `counts`, `seed`, `token` and `tokens` make the one workspace that there is without `workspaces`."""
         one = Workspace(
@@ -67,6 +70,9 @@ class Sandbox:
         self.tenants = tenants_of(workspaces or (one,), now, behaviour)
         self._limiter = Limiter(rate_limit, now)
         self._one_at_a_time = RLock()
+        self._asked = 0
+        #: What people do in the workspaces meanwhile.
+        self.life = Life(self, life) if life else None
 
     @property
     def world(self) -> World:
@@ -78,6 +84,10 @@ class Sandbox:
         return tuple(token for tenant in self.tenants for token in tenant.tokens)
 
     def __call__(self, request: Request) -> Response:
+        if self.life:
+            with self._one_at_a_time:
+                self.life.catch_up(self._asked)
+                self._asked += 1
         try:
             token = identify(request.headers, self.tokens)
             tenant = next(tenant for tenant in self.tenants if token in tenant.tokens)
@@ -125,7 +135,7 @@ class Sandbox:
             return {}
         try:
             value = msgspec.json.decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise invalid("body", "must be valid JSON") from None
         if not isinstance(value, dict):
             raise invalid("body", "must be an object")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What is answered instead of what may not be seen: a status, or an empty list (404 for what is no list).
 Unseen = Literal[401, 403, 404, "empty"]
@@ -38,3 +44,27 @@ class Behaviour:
     hidden_record: Unseen = 404
     #: To a token of the other region: its workspace is unknown here, or seems to hold nothing.
     other_region: Literal[401, "empty"] = 401
+
+
+def behaviour_of(pairs: Iterable[str]) -> Behaviour:
+    """From texts such as `audit_unnamed=true`; raises a ValueError that says which cannot be read."""
+    names = [field.name for field in fields(Behaviour)]
+    chosen = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name not in names:
+            near = get_close_matches(name, names, n=1, cutoff=0.0)
+            raise ValueError(f"there is no switch {name!r}; did you mean {near[0]!r}?")
+        chosen[name] = _value(value)
+        try:
+            msgspec.convert({name: chosen[name]}, Behaviour)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name} cannot be {value!r}: {error}") from None
+    return msgspec.convert(chosen, Behaviour)
+
+
+def _value(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

@@ -45,6 +45,8 @@ class State:
         self._facts: dict[tuple[str, str], Any] = {}
         #: What the audit trail got since the workspace was made, oldest first.
         self.events: list[Record] = []
+        #: Whether there was any change.
+        self.written = False
         #: Called with each change, if somebody has to repeat it.
         self.changed: Callable[[Change], None] | None = None
 
@@ -58,6 +60,7 @@ class State:
         return found
 
     def tell(self, change: Change) -> None:
+        self.written = True
         if self.changed:
             self.changed(change)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -281,7 +282,9 @@ def _transport(
 ) -> Transport:
     if answer is not None:
         return InProcess(answer, max_body)
-    # httpx takes a sixth of a second to import, and the sandbox in process does without it.
+    # httpx takes a tenth of a second to import, and the sandbox in process does without it. Half as much again would go
+    # to its own command line, which it leaves out where click or rich are not installed: let it find that so.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from .wire import Network
 
     return Network(base_url, connections=connections, max_body=max_body, ca_file=ca_file)

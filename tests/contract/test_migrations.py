@@ -16,7 +16,7 @@ from replicator.errors import SchemaFrozen, SchemaNewer
 from replicator.resources import migrations_path
 from replicator.target.bookkeeping import REVISION, bookkeeping, table_name
 from replicator.target.database import Target, open_target
-from replicator.target.migrate import migrate
+from replicator.target.migrate import migrate, upgrade
 from tests.databases import Database
 
 
@@ -36,9 +36,25 @@ def test_the_newest_revision_is_the_one_that_the_program_asks_for() -> None:
     assert ScriptDirectory(str(migrations_path())).get_current_head() == REVISION
 
 
-def test_the_migrations_make_the_tables_that_the_program_sees(target: Target) -> None:
+def test_an_empty_database_gets_the_tables_that_the_program_sees(target: Target) -> None:
     assert migrate(target) is None
     assert migrate(target) == REVISION
+    assert _differences(target) == []
+
+
+def test_the_migrations_make_the_same_tables(target: Target) -> None:
+    upgrade(target)
+    assert migrate(target) == REVISION
+    assert _differences(target) == []
+
+
+def test_the_migrations_go_on_from_tables_that_were_made_at_once(target: Target) -> None:
+    migrate(target)
+    upgrade(target)
+    assert migrate(target) == REVISION
+
+
+def _differences(target: Target) -> list[Any]:
     metadata = bookkeeping(target.dialect).metadata
     ours = {table.name for table in metadata.tables.values()}
 
@@ -49,7 +65,7 @@ def test_the_migrations_make_the_tables_that_the_program_sees(target: Target) ->
 
     with target.reading() as connection:
         options = {"include_schemas": True, "include_name": include, "compare_type": True}
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
 def test_an_older_program_refuses_newer_tables(target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Spaces and their audiences, with schedules, destinations, activations, previews and consumers; computed traits."""
+"""Spaces and their audiences, with schedules, previews and consumers; computed traits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.sandbox.calls import children, walk
 from replicator.sandbox.ids import Ids
-from replicator.sandbox.messages import invalid
 from replicator.sandbox.moments import BIRTH, DAY, with_millis, without_millis
-from replicator.sandbox.series import Nested, Record, Series
+from replicator.sandbox.series import Nested, Record, Series, Shown
 from replicator.sandbox.world import World, collection
 
 from . import words
-from .catalog import catalog_destinations
-from .destinations import destinations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from replicator.sandbox.calls import Call
     from replicator.sandbox.draws import Draw
@@ -44,7 +41,7 @@ def space_id(world: World, index: int) -> str:
     return Ids.of(world.seed, "space", prefix="spa_")[index]
 
 
-def _dates(draw: Draw) -> Record:
+def dates(draw: Draw) -> Record:
     created = BIRTH + draw.below(500 * DAY)
     return {
         "createdAt": with_millis(created, draw.below(1000)),
@@ -77,7 +74,7 @@ def audiences(world: World) -> Nested:
             "definition": None if place % 9 == 8 else definition,
             "status": draw.pick(("Live", "Live", "Computing", "Failed", "Disabled")),
             **_authors(world, draw),
-            **_dates(draw),
+            **dates(draw),
             "audienceType": kind,
             "computeCadence": {"type": "BATCH" if kind == "LINKED" else draw.pick(("BATCH", "REALTIME"))},
             "size": {"type": "ENTITIES" if kind == "LINKED" else kind, "count": draw.below(90_000)},
@@ -90,43 +87,56 @@ def audiences(world: World) -> Nested:
     return Nested(len(spaces(world)), each, make, ids)
 
 
-def audiences_of(world: World, call: Call) -> Series:
-    own = audiences(world).of(spaces(world).index_of(call.ids[0]))
+def computed(world: World, kept: Record) -> Record:
+    """An audience or a trait as it is now: one that was written is computed when its time comes (`until`)."""
+    shown = {key: value for key, value in kept.items() if key not in ("until", "locked")}
+    if "until" not in kept:
+        return shown
+    if world.seconds() < kept["until"]:
+        return shown | {"status": "Computing"}
+    return shown | {"status": "Live" if kept["enabled"] else "Disabled"}
+
+
+def audiences_of(world: World, call: Call) -> Sequence[Record]:
+    own = children(world, spaces, call.ids[0], audiences)
     scheduled = call.query.choice("include", ("schedules",))
     found = _searched(call, own)
-    return Series(len(found), lambda i: _with_schedules(world, found[i])) if scheduled else found
+    show = _with_schedules if scheduled else computed
+    return Series(len(found), lambda place: show(world, found[place]))
 
 
 def audience(world: World, call: Call) -> Record:
     found = world.table(audiences).get(walk(world, call.ids, (spaces, audiences)))
-    return _with_schedules(world, found) if call.query.choice("include", ("schedules",)) else found
+    scheduled = call.query.choice("include", ("schedules",))
+    return _with_schedules(world, found) if scheduled else computed(world, found)
 
 
 def _with_schedules(world: World, found: Record) -> Record:
-    return found | {"schedules": schedules(world).of(audiences(world).index_of(found["id"]))[:]}
+    return computed(world, found) | {"schedules": children(world, audiences, found["id"], schedules)[:]}
 
 
-def _searched(call: Call, own: Series) -> Series:
+def _searched(call: Call, own: Sequence[Record]) -> Sequence[Record]:
     kind, text = call.query.choice("search.type", _SEARCHES), call.query.text("search.query")
     if not text:
         return own
     field = (kind or "NAME").lower()
-    return own.only([i for i, found in enumerate(own) if text.lower() in str(found[field] or "").lower()])
+    return [found for found in own if text.lower() in str(found[field] or "").lower()]
 
 
-def consumers(world: World, call: Call) -> Series:
+def consumers(world: World, call: Call) -> Sequence[Record]:
     """The audiences whose definition refers to this one: its next neighbour in the space, except for the last."""
-    space = spaces(world).index_of(call.ids[0])
-    own = audiences(world).of(space)
-    place = audiences(world).index_of(walk(world, call.ids, (spaces, audiences))) - space * audiences(world).each
-    referring = _searched(call, own.only(range(place + 1, min(place + 2, len(own)))))
+    table = world.table(audiences)
+    number = table.born_index(walk(world, call.ids, (spaces, audiences)))
+    each = audiences(world).each
+    neighbours = () if number is None or number % each == each - 1 else (number + 1,)
+    referring = _searched(call, [computed(world, found) for found in table.of("", neighbours)])
     field = _SORTS[call.query.choice("sort.field", tuple(_SORTS)) or "NAME"]
     down = call.query.choice("sort.direction", ("ASC", "DESC")) == "DESC"
-    order = sorted(range(len(referring)), key=lambda i: str(referring[i][field]), reverse=down)
-    return Series(len(order), lambda i: _summary(referring[order[i]]))
+    return [summary(found) for found in sorted(referring, key=lambda found: str(found[field]), reverse=down)]
 
 
-def _summary(found: Record) -> Record:
+def summary(found: Record) -> Record:
+    """What is shown of an audience where it is not the audience that was asked for."""
     return {key: value for key, value in found.items() if key not in ("computeCadence", "size")}
 
 
@@ -147,66 +157,6 @@ def schedules(world: World) -> Nested:
 
 def schedules_of(world: World, call: Call) -> Mapping[str, Any]:
     return {"audienceSchedules": children(world, audiences, walk(world, call.ids, (spaces, audiences)), schedules)[:]}
-
-
-@collection
-def connections(world: World) -> Nested:
-    ids = Ids.of(world.seed, "audience destination")
-    each = world.counts["DestinationsPerAudience"]
-    targets = destinations(world)
-
-    def make(index: int) -> Record:
-        draw = world.draw("audience destination", index)
-        target = targets[index % len(targets)]
-        metadata = {key: target["metadata"][key] for key in ("id", "name", "slug")}
-        connection = {
-            "id": ids[index],
-            "sourceId": target["sourceId"],
-            "enabled": draw.happens(80),
-            **_dates(draw),
-            "settings": {"apiKey": words.masked(draw)},
-            "destinationId": target["id"],
-            "metadata": metadata,
-            "idSyncConfiguration": [{"externalId": "email", "strategy": "all", "mapTo": "e-mail"}],
-            "connectionSettings": {"audienceKey": f"aud{index}"},
-        }
-        return connection | ({"name": target["name"]} if target.get("name") else {})
-
-    return Nested(len(audiences(world)) if len(targets) else 0, each, make, ids)
-
-
-@collection
-def activations(world: World) -> Nested:
-    ids = Ids.of(world.seed, "activation", prefix="act_")
-    each = world.counts["ActivationsPerAudience"]
-    per_audience = world.counts["DestinationsPerAudience"]
-
-    def make(index: int) -> Record:
-        audience_index, place = divmod(index, each)
-        draw = world.draw("activation", index)
-        owner = audiences(world)[audience_index]
-        kind = draw.pick(("Audience Entered", "Audience Exited", "Audience Membership Changed"))
-        return {
-            "id": ids[index],
-            "enabled": draw.happens(80),
-            "workspaceId": world.workspace_id,
-            "spaceId": owner["spaceId"],
-            "audienceId": owner["id"],
-            "connectionId": Ids.of(world.seed, "audience destination")[
-                audience_index * per_audience + place % max(1, per_audience)
-            ],
-            "activationType": kind,
-            "activationName": f"{kind} → {draw.pick(words.TEAMS)}",
-            "displayName": None if draw.happens(30) else f"Nº {index + 1}",
-            "personalization": {
-                "profile": {"properties": ["email", "plan"], "mapping": {"email": "e-mail"}},
-                "entities": [{"properties": ["ID", "BALANCE"], "relationshipSlug": "owned-accounts"}],
-            },
-            "destinationMapping": {"actionId": f"action_{draw.below(999)}", "settings": {"method": "PUT"}},
-            "performResync": draw.happens(20),
-        }
-
-    return Nested(len(connections(world)) // max(1, per_audience), each, make, ids)
 
 
 @collection
@@ -232,24 +182,14 @@ def previews(world: World) -> Nested:
     return Nested(len(spaces(world)), each, make, ids)
 
 
-def supported_destinations(world: World, call: Call) -> Mapping[str, Any]:
-    """By slug; the inner shape is free in the contract, this one is assumed."""
-    spaces(world).index_of(call.ids[0])
-    if call.ids[1] not in AUDIENCE_TYPES:
-        raise invalid("audienceType", f"must be one of [{', '.join(AUDIENCE_TYPES)}]")
-    slug, action = call.query.text("slug"), call.query.text("actionId")
-    chosen = [
-        found
-        for found in catalog_destinations(world)
-        if found["actions"]
-        and slug in (None, found["slug"])
-        and (action is None or action in [one["id"] for one in found["actions"]])
-    ]
-    described = {
-        found["slug"]: {"id": found["id"], "name": found["name"], "actions": [a["slug"] for a in found["actions"]]}
-        for found in chosen
-    }
-    return {"destinations": described, "pagination": {"current": "MA==", "totalEntries": len(described)}}
+def preview(world: World, call: Call) -> Record:
+    """One that was made (`until`, in seconds) is completed when its time comes, and finds nobody."""
+    kept = world.table(previews).get(walk(world, call.ids, (spaces, previews)))
+    found = {key: value for key, value in kept.items() if key != "until"}
+    if world.seconds() < kept.get("until", world.seconds() + 1):
+        return found
+    kind = "ENTITIES" if found["audienceType"] == "LINKED" else found["audienceType"]
+    return found | {"status": "COMPLETED", "results": [], "size": {"type": kind, "count": 0, "uniqueCount": 0}}
 
 
 @collection
@@ -270,9 +210,17 @@ def computed_traits(world: World) -> Nested:
             "definition": None if index % 7 == 6 else definition,
             "status": draw.pick(("Live", "Computing", "Failed")),
             **_authors(world, draw),
-            **_dates(draw),
+            **dates(draw),
             "options": {"includeHistoricalData": True, "includeAnonymousUsers": draw.happens(30)},
         }
         return trait | ({"description": "Über alle Kanäle."} if draw.happens(50) else {})
 
     return Nested(len(spaces(world)), each, make, ids)
+
+
+def traits_of(world: World, call: Call) -> Shown:
+    return Shown(children(world, spaces, call.ids[0], computed_traits), lambda kept: computed(world, kept))
+
+
+def trait(world: World, call: Call) -> Record:
+    return computed(world, world.table(computed_traits).get(walk(world, call.ids, (spaces, computed_traits))))

@@ -18,7 +18,7 @@ from .armed import Armed, Armory
 from .delivery import in_process
 from .kinds import KINDS, Change, Elsewhere, Instead, Page, Wire, keeps_from, waits_before
 from .listings import expanded
-from .log import Entry, Log, stamp, token_of
+from .log import Entry, Log, token_of
 from .operations import operation_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One request with the faults that strike it."""
 
@@ -144,7 +144,7 @@ class Faulty:
     def _note(self, exchange: Exchange, response: Response, *, effect: bool) -> None:
         request, outcome = exchange.request, _outcome(response)
         kinds = tuple(armed.fault.kind for armed in exchange.struck if armed not in exchange.spared)
-        at = stamp(self._now())
+        at = self._now()
         self.log.add(
             lambda number: Entry(
                 number,
@@ -157,7 +157,7 @@ class Faulty:
                 effect,
                 kinds,
                 token_of(request.headers),
-                request.body.decode("utf-8", "replace"),
+                request.body.decode("utf-8", "replace") if request.body else "",
             )
         )
 

@@ -6,23 +6,21 @@ Tests read from it that an intent had one effect at most, so it counts what the 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     number: int
-    #: When the request was complete, ISO 8601.
-    at: str
+    #: When the answer was ready.
+    at: datetime
     method: str
     target: str
     operation: str
@@ -76,11 +74,7 @@ class Log:
 
 
 def as_data(entry: Entry) -> dict[str, Any]:
-    return asdict(entry)
-
-
-def stamp(now: datetime) -> str:
-    return now.isoformat(timespec="microseconds")
+    return entry._asdict() | {"at": entry.at.isoformat(timespec="microseconds")}
 
 
 def token_of(headers: Mapping[str, str]) -> str:

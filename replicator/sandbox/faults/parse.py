@@ -115,7 +115,7 @@ def _read(reader: Reader, name: str, value: Any) -> Any:
 
 def _check_route(rest: Mapping[str, Any], *, handshake: bool) -> None:
     route = rest.get("route", "*")
-    if handshake and (route != "*" or "method" in rest):
+    if handshake and (route != "*" or rest.get("method", "*") != "*"):
         raise ValueError("tls takes no route and no method: a connection is made before there is any request")
     if route.startswith("/") or any(fnmatchcase(operation, route) for operation in OPERATIONS):
         return

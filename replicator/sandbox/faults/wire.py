@@ -47,8 +47,9 @@ async def _write(protocol: H11Protocol, response: Response, delivery: Delivery) 
     transport = protocol.transport
     whole = len(response.body) + delivery.padding
     end = whole if delivery.cut_at is None else min(whole, delivery.cut_at)
-    # Without a buffer of ours, `drain` returns when all is on its way; a reset would throw away the rest.
-    transport.set_write_buffer_limits(high=0)
+    # Almost without a buffer of ours, `drain` returns when all is on its way; a reset would throw away the rest.
+    # (With a limit of 0 the transport of TLS would pause at an empty buffer, and for ever.)
+    transport.set_write_buffer_limits(high=1)
     transport.write(_head(response, delivery, whole))
     pace = delivery.bytes_per_second
     piece = _PIECE if pace is None else max(1, min(_PIECE, int(pace / _DRIPS_A_SECOND)))

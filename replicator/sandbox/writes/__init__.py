@@ -1,6 +1,9 @@
 """All write operations, one file for each domain of Segment: what they change, and what they answer."""
 
 from . import (
+    activations,
+    audiences,
+    computed_traits,
     credentials,
     destinations,
     filters,
@@ -9,6 +12,8 @@ from . import (
     groups,
     labels,
     people,
+    privacy,
+    reverse_etl,
     rules,
     sources,
     tracking_plans,
@@ -30,4 +35,9 @@ WRITES = (
     *transformations.ROUTES,
     *functions.ROUTES,
     *function_instances.ROUTES,
+    *privacy.ROUTES,
+    *reverse_etl.ROUTES,
+    *audiences.ROUTES,
+    *activations.ROUTES,
+    *computed_traits.ROUTES,
 )

@@ -121,11 +121,14 @@ def _made(rule: Record, key: str | None, before: Record | None, now: str) -> Rec
 
 
 def stored(schema: Any) -> Any:
-    """The JSON Schema as it comes back: its keys in another order, and all three of its parts there."""
+    """The JSON Schema as it comes back: keys in another order, all three parts there; raises the API's 422."""
     if not isinstance(schema, dict):
         return schema
     parts = schema.get("properties", {})
-    return _sorted(schema | {"properties": _PARTS | parts} if isinstance(parts, dict) else schema)
+    try:
+        return _sorted(schema | {"properties": _PARTS | parts} if isinstance(parts, dict) else schema)
+    except RecursionError:
+        raise invalid("rules", "must not be nested as deep") from None
 
 
 def _sorted(value: Any) -> Any:

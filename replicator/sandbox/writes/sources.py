@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from replicator.sandbox.series import Record
     from replicator.sandbox.world import World
 
+#: What the names of the settings have in common that only Protocols knows.
+_VIOLATIONS = "Violations"
 #: By the id of the source: how many write keys it was given since the workspace was made.
 _KEYS_MADE: Fact[int] = Fact("write keys made", lambda _world, _source: 0)
 
@@ -158,11 +160,24 @@ def update_schema_settings(world: World, call: Call) -> Mapping[str, Any]:
             world.table(sources).get(call.body[name])
     known = SCHEMA_SETTINGS.of(world, source["id"])
     settings = {name: part for name, part in known.items() if name not in FORWARDING}
-    for name, part in call.body.items():
+    for name, part in _within_reach(world, call.body).items():
         settings[name] = part if name in FORWARDING else settings.get(name, {}) | part
     SCHEMA_SETTINGS.put(world, source["id"], settings)
     _happened(world, call, "Source Settings Modified", source, named=False)
     return schema_settings(world, call)
+
+
+def _within_reach(world: World, given: Record) -> Record:
+    """Without Protocols, what is to be done about violations is ignored."""
+    if "Protocols" in world.features:
+        return given
+    mine = {name: part for name, part in given.items() if _VIOLATIONS not in name}
+    return {
+        name: {inner: value for inner, value in part.items() if _VIOLATIONS not in inner}
+        if isinstance(part, dict)
+        else part
+        for name, part in mine.items()
+    }
 
 
 def create_live_plugin(world: World, call: Call) -> Mapping[str, Any]:

@@ -50,13 +50,6 @@ def delete(world: World, call: Call) -> Mapping[str, Any]:
     return {"status": "SUCCESS"}
 
 
-def remove_those_of(world: World, source: str) -> None:
-    """Looks at each transformation, since nothing tells those of a source."""
-    table = world.table(transformations)
-    for identifier in [row["id"] for row in table if row["sourceId"] == source]:
-        table.remove(identifier)
-
-
 def _given(world: World, call: Call, before: Record) -> Record:
     """What the body says, as it comes back; raises the API's 404 for what it names and does not exist."""
     # Beta repeats the id of the path in the body.

@@ -306,6 +306,15 @@ def test_what_is_no_object_is_kept_as_it_is(client: Client, schema: Any) -> None
     assert rules(client, plan)[0]["jsonSchema"] == schema
 
 
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_what_is_nested_too_deep_is_refused_and_changes_nothing(client: Client, depth: int) -> None:
+    plan = new_plan(client)
+    schema = '{"a":' * depth + "1" + "}" * depth
+    body = f'{{"rules":[{{"type":"TRACK","key":"A","version":1,"jsonSchema":{schema}}}]}}'
+    assert client.ask(f"{plan}/rules", method="PATCH", body=body.encode()).status == 422
+    assert rules(client, plan) == []
+
+
 def test_a_change_of_rules_moves_the_plans_updated_at_only_if_it_is_to() -> None:
     removal = "rules.0.type=TRACK&rules.0.key=A&rules.0.version=1"
     for touches in (False, True):
