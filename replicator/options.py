@@ -46,8 +46,6 @@ class Options:
     plain: frozenset[str] = frozenset()
     mask_key: bytes | None = None
 
-
-def refuse_without_period(options: Options) -> None:
     @property
     def mode(self) -> str:
         """What the ledger calls such a run."""
@@ -59,6 +57,8 @@ def refuse_without_period(options: Options) -> None:
         """The usage months to read of that object."""
         return self.periods or self.months.get(thing.name, ())
 
+
+def refuse_without_period(options: Options) -> None:
     """Raises UsageError, in the product's words, for usage objects that were not told which months."""
     wanting = [thing.name for thing in options.objects if thing.window is Window.PERIOD]
     wanting = [name for name in wanting if not (options.periods or options.months.get(name))]

@@ -45,13 +45,13 @@ class Reading:
     #: Runs inside the publishing transaction: the ledger's row commits with the data.
     also: Callable[[Connection, Figures], None]
 
-
-@dataclass(slots=True)
     @property
     def terms(self) -> Terms:
         """What decides which partitions are read."""
         return Terms(now=self.now, reread=self.reread, full=self.full, details=self.details, hints=self.hints)
 
+
+@dataclass(slots=True)
 class Figures:
     """What came of one object so far; `counts` once it is published."""
 

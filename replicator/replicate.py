@@ -356,9 +356,7 @@ class _Replication:
         """What was read to its end now is known; what an earlier run began may have moved since then."""
         sure = not (self.moved or self.figures.quarantined)
         read = [
-            Listed(
-                name, self._mark_of(name) if sure else "", self.began, self.staged.get(name, 0), _hex(self.ids[name])
-            )
+            Listed(name, self._mark_of(name) if sure else "", self.began, self.staged.get(name, 0), self._ids_of(name))
             for name in self.ids
             if name not in self.unfinished and name not in self.resumed
         ]

@@ -157,12 +157,12 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
             stage.quarantine.clear(connection, name, publication.began, listed)
         stage.state.forget(connection, name)
         ours = {"records": counts.live, "listing_began_at": None, "run_id": publication.run_id}
+        ours["epoch"] = stage.lease.epoch
         stage.state.write(connection, name, **publication.state, **ours)
         if publication.also:
             publication.also(connection, counts)
     return counts
 
-        ours["epoch"] = stage.lease.epoch
 
 def _prove(name: str, counts: Counts, staged: int, promised: int) -> None:
     """I5: the rows read are the rows accounted for, or the transaction is undone."""
