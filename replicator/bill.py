@@ -177,6 +177,6 @@ def _schema(target: Target | None, options: Options, objects: Sequence[Object]) 
     if target is None:
         return tuple(f"create table {thing.table}" for thing in objects), ""
     with target.reading() as connection:
-        changes = evolve.plan(target, connection, wanted.values())
+        changes = evolve.plan(target, connection, wanted.values(), options.history)
     todo = [change for change in changes if not isinstance(change, evolve.Altered)]
     return tuple(str(change) for change in changes), evolve.statements(target, todo)

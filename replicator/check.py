@@ -7,7 +7,7 @@ making one and taking it back.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -178,7 +178,7 @@ def _sample(client: Client, thing: Object, params: Mapping[str, str]) -> list[Ro
     return [{column.name: {**given, **each}.get(column.field) for column in thing.columns} for each in records]
 
 
-def check_target(target: Target, objects: Sequence[Object]) -> TargetCheck:
+def check_target(target: Target, objects: Sequence[Object], histories: Collection[str] = ()) -> TargetCheck:
     """The database as it is. One of the wrong version or charset has refused to be opened before."""
     from replicator.rows import Layout
     from replicator.target import evolve, migrate
@@ -188,7 +188,7 @@ def check_target(target: Target, objects: Sequence[Object]) -> TargetCheck:
     creates = not problems
     with target.reading() as connection:
         revision = migrate.revision(connection, target.dialect)
-        changes = evolve.plan(target, connection, layouts)
+        changes = evolve.plan(target, connection, layouts, histories)
     problems += [str(change) for change in changes if isinstance(change, evolve.Altered)]
     if revision is not None:
         try:

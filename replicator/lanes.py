@@ -181,6 +181,7 @@ class Lanes:
             parent_rows=parents,
             allow_deletes=thing.name in options.allow_deletes,
             hard=options.hard_deletes,
+            history=thing.name in options.history,
             hints=self._hints(thing),
             reread=options.reread,
             now=now,

@@ -34,6 +34,8 @@ class Options:
     allow_deletes: frozenset[str] = frozenset()
     #: Tombstones leave no row behind.
     hard_deletes: bool = False
+    #: Objects of which every version is kept.
+    history: frozenset[str] = frozenset()
     #: Children and details of what did not move are read again when they were read this long ago.
     reread: timedelta = timedelta(hours=24)
     #: Ids of records to read again now, with their children and details.

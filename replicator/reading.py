@@ -34,6 +34,8 @@ class Reading:
     allow_deletes: bool
     #: Tombstones leave no row behind.
     hard: bool
+    #: Each version of a row stays.
+    history: bool
     #: Ids of which an audit event or a person says that they moved.
     hints: frozenset[str]
     #: What did not move is read again all the same when it was read this long ago.

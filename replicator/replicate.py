@@ -344,6 +344,7 @@ class _Replication:
             self.began,
             allow_deletes=self.reading.allow_deletes,
             hard=self.reading.hard,
+            history=self.reading.history,
             settle=self._settle,
             relisted=self._relisted(),
             repeats=self.object.repeats,

@@ -201,7 +201,7 @@ def _evolve(
 ) -> Mapping[str, Layout | ReplicatorError]:
     """Brings the tables up to the layouts, as far as the policy allows; one that cannot be helped gets its error."""
     with target.reading() as connection:
-        changes = evolve.plan(target, connection, wanted.values())
+        changes = evolve.plan(target, connection, wanted.values(), options.history)
     fitting: dict[str, Layout | ReplicatorError] = {}
     for name, layout in wanted.items():
         try:

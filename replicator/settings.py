@@ -55,6 +55,8 @@ class Settings:
     schema: str = ""
     prefix: str = ""
     objects: tuple[str, ...] = ()
+    #: Objects and groups of which every version is kept.
+    history: tuple[str, ...] = ()
     #: First days of months.
     period: tuple[str, ...] = ()
     extended: Extended = "auto"
@@ -169,6 +171,7 @@ KEYS: Mapping[str, _Key] = {
     "schema": _NAME,
     "prefix": _NAME,
     "objects": _Key(_words, "a list of objects and groups"),
+    "history": _Key(_words, "a list of objects and groups"),
     "period": _Key(months, "a month such as 2023-04, a range such as 2023-01..2023-06, or a list of those"),
     "extended": _one_of("auto", "on", "off"),
     "concurrency": _number(1, 64),

@@ -84,7 +84,7 @@ def _target(settings: Settings, chosen: Sequence[Object]) -> TargetCheck:
     if opened is None:
         return _file_to_make(settings, tuple(f"create table {thing.table}" for thing in with_parents(chosen)))
     try:
-        return check_target(opened, chosen)
+        return check_target(opened, chosen, connection.kept(settings))
     except ReplicatorError as error:
         return TargetCheck(opened.where, opened.server, "", creates_tables=False, revision=None, problems=(str(error),))
     finally:

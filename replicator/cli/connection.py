@@ -153,6 +153,7 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         objects=select(words or settings.objects),
         reread=timedelta(hours=settings.reread_hours),
         hard_deletes=settings.deletes == "hard",
+        history=kept(settings),
         periods=settings.period,
         extended=settings.extended,
         policy=settings.schema_policy,
@@ -162,6 +163,13 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         mask_key=settings.mask_key,
         **more,
     )
+
+
+def kept(settings: Settings) -> frozenset[str]:
+    """The objects whose history the settings ask for."""
+    from replicator.catalog import select
+
+    return frozenset(thing.name for thing in select(settings.history)) if settings.history else frozenset()
 
 
 def _canonical(name: str) -> str:

@@ -91,7 +91,7 @@ def _changes(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[
 
     wanted = layouts(with_parents(chosen.objects), chosen)
     with target.reading() as reading:
-        found = evolve.plan(target, reading, wanted.values())
+        found = evolve.plan(target, reading, wanted.values(), chosen.history)
     altered = [each for each in found if isinstance(each, evolve.Altered)]
     return [each for each in found if not isinstance(each, evolve.Altered)], altered
 

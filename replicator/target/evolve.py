@@ -6,11 +6,11 @@ Decide (`plan`), then do (`apply`): nothing is ever dropped, narrowed or renamed
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Table, inspect
+from sqlalchemy import Column, Table, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateSchema
 from sqlalchemy.schema import CreateTable as Create
 from sqlalchemy.sql.elements import quoted_name
@@ -18,6 +18,7 @@ from sqlalchemy.types import Float, NullType, String
 
 from replicator.errors import SchemaFrozen, TableAltered
 from replicator.rows import Layout
+from replicator.target.history import history_table, is_history
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
@@ -78,22 +79,31 @@ class Altered:
 SchemaChange = CreateTable | AddColumn | Widen
 
 
-def plan(target: Target, connection: Connection, layouts: Iterable[Layout]) -> list[SchemaChange | Altered]:
-    """What has to change for those layouts. An Altered stands for a table that nothing additive can mend."""
-    tables = {layout.object.name: (layout, object_table(target, layout)) for layout in layouts}
+def plan(
+    target: Target, connection: Connection, layouts: Iterable[Layout], histories: Collection[str] = ()
+) -> list[SchemaChange | Altered]:
+    """What has to change for those layouts, and for the histories of the objects of those names.
+
+    An Altered stands for a table that nothing additive can mend.
+    """
+    tables: list[tuple[Layout, Table]] = []
+    for layout in layouts:
+        tables.append((layout, object_table(target, layout)))
+        if layout.object.name in histories:
+            tables.append((layout, history_table(target, layout)))
     schema = target.place.schema or None
     inspector = inspect(connection)
-    names = [table.name for _, table in tables.values()]
+    names = [table.name for _, table in tables]
     found = {
         name: {column["name"]: column for column in columns}
         for (_, name), columns in inspector.get_multi_columns(schema=schema, filter_names=names).items()
     }
     changes: list[SchemaChange | Altered] = []
-    for name, (layout, table) in tables.items():
+    for layout, table in tables:
         if table.name in found:
             changes += _differences(connection, layout, table, found[table.name])
         else:
-            changes.append(CreateTable(name, table))
+            changes.append(CreateTable(layout.object.name, table))
     return changes
 
 
@@ -156,6 +166,8 @@ def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange
     for change in changes:
         if isinstance(change, CreateTable):
             change.table.create(connection, checkfirst=True)
+            for statement in change.table.info.get("helpers", ()):
+                connection.execute(text(statement))
     if altered := [change for change in changes if not isinstance(change, CreateTable)]:
         _alter(connection, altered)
 
@@ -167,7 +179,7 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
         _perform(operations, change)
-    for table in {change.table.name: change.table for change in changes}.values():
+    for table in {change.table.name: change.table for change in changes if not is_history(change.table)}.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
         connection.execute(table.update().values(_fingerprint=""))
 
@@ -206,6 +218,8 @@ def _perform(operations: Any, change: SchemaChange) -> None:
     match change:
         case CreateTable(table=table):
             _print(operations, table)
+            for statement in table.info.get("helpers", ()):
+                operations.execute(text(statement))
         case AddColumn(table=table, column=column):
             new = Column(column.name, column.type, nullable=True)
             operations.add_column(table.name, new, schema=table.schema)

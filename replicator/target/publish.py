@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.expression import case
 
 from replicator.errors import MassDeletion, TargetError
+from replicator.target import history
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Publication:
     confirmed: bool = False
     #: Tombstones leave no row behind.
     hard: bool = False
+    #: Each version of a row stays, with the time in which it held.
+    history: bool = False
     #: Runs in the transaction before the rows are merged: keeps which listings there are.
     settle: Callable[[Connection], None] | None = None
     #: Columns of object_state.
@@ -150,6 +153,8 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         _guard(name, counts, publication)
         if counts.absent and not publication.confirmed:
             raise Unconfirmed(counts.absent)
+        if publication.history:
+            history.keep(connection, stage, publication.run_id, counts, merge.now)
         if counts.deleted and publication.hard:
             merge.remove()
         if publication.relisted != "none":

@@ -26,7 +26,7 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
         Column("_deleted_at", moment),
         Column("_run_id", dialect.type_of(Type.TEXT, key=True), nullable=False),
     ]
-    columns = [_column(target, layout, name, kind) for name, kind in layout.staged]
+    columns = [column(target, layout, name, kind) for name, kind in layout.staged]
     table = Table(
         place.prefix + layout.object.table,
         metadata if metadata is not None else MetaData(),
@@ -36,7 +36,7 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
         **dialect.table_arguments(),
     )
     for name in _indexed(layout):
-        Index(_short(f"ix_{table.name}_{name}"), table.c[name], **dialect.index(table.c[name]))
+        Index(short(f"ix_{table.name}_{name}"), table.c[name], **dialect.index(table.c[name]))
     return table
 
 
@@ -46,15 +46,16 @@ def stage_table(target: Target, layout: Layout) -> Table:
     # A digest, since the names of two places might be joined to one.
     scope = sha256(target.place.scope.encode()).hexdigest()[:8] if target.place.scope else ""
     return Table(
-        _short(table_name(dialect, "_".join(filter(None, ("stage", scope, layout.object.table))))),
+        short(table_name(dialect, "_".join(filter(None, ("stage", scope, layout.object.table))))),
         MetaData(schema=dialect.schema or None),
-        *(_column(target, layout, name, kind, stage=True) for name, kind in layout.staged),
+        *(column(target, layout, name, kind, stage=True) for name, kind in layout.staged),
         **dialect.table_arguments(),
         **dialect.stage_arguments,
     )
 
 
-def _column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool = False) -> Column[Any]:
+def column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool = False) -> Column[Any]:
+    """The column of that name and type, as the object's table has it, or the stage."""
     dialect = target.dialect
     primary = name == layout.primary_key
     if name in {"_key", "_fingerprint"}:
@@ -76,6 +77,6 @@ def _indexed(layout: Layout) -> list[str]:
     return ids[:2] + (["_partition"] if layout.object.partitioned else [])
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """At most 60 characters: MySQL allows 64, PostgreSQL cuts silently at 63 (reliability.md: D22)."""
     return name if len(name) <= 60 else f"{name[:51]}_{sha256(name.encode()).hexdigest()[:8]}"

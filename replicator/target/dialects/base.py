@@ -81,6 +81,10 @@ class Dialect(Protocol):
         """Readies the filled stage for joins by its key; may commit."""
         ...
 
+    def as_of(self, history: Table, name: str) -> Sequence[str]:
+        """Statements that make what asks that table of versions for one moment; none where SQL knows no such thing."""
+        ...
+
     def now(self, connection: Connection) -> Any:
         """The database's clock, as an aware datetime."""
         ...

@@ -237,6 +237,10 @@ class MySQL:
         """A join of two tables without an index there is quadratic."""
         Index("ix_stage_key", stage.c[key]).create(connection, checkfirst=True)
 
+    def as_of(self, history: Table, name: str) -> Sequence[str]:
+        """A procedure could not be joined, and wants a right of its own."""
+        return ()
+
     def now(self, connection: Connection) -> Any:
         moment: datetime = connection.execute(text("SELECT UTC_TIMESTAMP(6)")).scalar_one()
         return moment.replace(tzinfo=UTC)

@@ -127,6 +127,20 @@ class PostgreSQL:
         quote = connection.dialect.identifier_preparer
         connection.execute(text(f"ANALYZE {quote.format_table(stage)} ({quote.quote(key)}, _fingerprint)"))
 
+    def as_of(self, history: Table, name: str) -> Sequence[str]:
+        """A function of one moment; its text is read when it is called, so that new columns show."""
+        quote = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call] # SQLAlchemy's, untyped
+        table = quote.format_table(history)
+        function = f"{quote.quote_schema(history.schema)}." if history.schema else ""
+        function += f"{quote.quote(name)}(timestamptz)"
+        return (
+            f"DROP FUNCTION IF EXISTS {function}",
+            (
+                f"CREATE FUNCTION {function} RETURNS SETOF {table} LANGUAGE sql STABLE AS $$ SELECT * FROM {table}"
+                " WHERE _valid_from <= $1 AND (_valid_to > $1 OR _valid_to IS NULL) AND NOT _deleted $$"
+            ),
+        )
+
     def now(self, connection: Connection) -> Any:
         return connection.execute(select(func.clock_timestamp())).scalar_one()
 

@@ -147,6 +147,10 @@ class SQLite:
         """A join of two tables without an index there is quadratic."""
         Index(f"ix_{stage.name}", stage.c[key]).create(connection, checkfirst=True)
 
+    def as_of(self, history: Table, name: str) -> Sequence[str]:
+        """It has no functions in SQL."""
+        return ()
+
     def now(self, connection: Connection) -> Any:
         return datetime.now(UTC)
 
