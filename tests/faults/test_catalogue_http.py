@@ -35,6 +35,8 @@ class Met:
     waits: float = 0.0
     #: The ledger says that absences of this listing prove nothing.
     unproved: bool = False
+    #: Records that no row could hold.
+    quarantined: int = 0
 
 
 PASSES = PAGES + 1
@@ -57,7 +59,6 @@ CATALOGUE: dict[str, list[Met]] = {
         Met(LATER.format("status=429,retry_after=17"), tries=PASSES, waits=17),
         Met(LATER.format("status=429,retry_after=date+9"), tries=PASSES, waits=8),
         Met(LATER.format("status=429,retry_after=garbage"), tries=PASSES, waits=0.001),
-        Met(LATER.format("status=429,retry_after=3600"), "failed", 2, "longer than"),
     ],
     "H2": [Met(LATER.format(f"status=429,{TEMPORARY}"), tries=PASSES, waits=0.001)],
     "H3": [lasting("status=429,retry_after=1", "rate limit", 6)],
@@ -89,9 +90,10 @@ CATALOGUE: dict[str, list[Met]] = {
         *passing("bad_json"),
         lasting("bad_json", "cannot be read", 6),
         Met(LATER.format("bom"), tries=PAGES),
-        Met(LATER.format("nan,record=1"), unproved=True),
-        Met(LATER.format("dup_keys,record=1,field=name"), unproved=True),
-        Met(LATER.format("deep_nesting,record=1"), unproved=True),
+        Met(LATER.format("nan,record=1"), tries=PAGES, quarantined=1),
+        # As with every reader of JSON the last of the two counts, until the next listing.
+        Met(LATER.format("dup_keys,record=1,field=name"), tries=PAGES),
+        Met(LATER.format("deep_nesting,record=1"), tries=PAGES, quarantined=1),
         Met(LATER.format("huge_integer,record=1"), tries=PAGES),
     ],
     "H10": [
@@ -125,23 +127,26 @@ CATALOGUE: dict[str, list[Met]] = {
     "H19": [lasting("forbid", "lacks the permission", 1, "unavailable")],
     "H23": [lasting("redirect=http://127.0.0.1:1/steal", "redirects to 127.0.0.1", 1)],
 }
-MET = [pytest.param(met, id=f"{name} {met.fault.split(':', 1)[1]}") for name, every in CATALOGUE.items() for met in every]
+MET = [
+    pytest.param(met, id=f"{name} {met.fault.split(':', 1)[1]}") for name, every in CATALOGUE.items() for met in every
+]
 
 
 @pytest.mark.parametrize("met", MET)
 def test_one_listing_goes_wrong(api: Served, met: Met) -> None:
     assert api.run(*WORDS).status == "done"
-    before = api.contents(but=())
+    before, rows = api.contents(), api.contents(but=())
     api.goes_wrong(met.fault)
     run = api.run(*WORDS)
     assert statuses(run) == {"Labels": "done", "Transformations": met.status}, run
     assert (run.status, run.exit_code) == (("done", 0) if met.status == "done" else ("partial", 3))
     assert {row["id"] for row in api.live("transformations")} == {row["id"] for row in api.rows("transformations")}
-    assert api.contents(but=())["labels"] == before["labels"]
+    assert api.contents(but=())["labels"] == rows["labels"]
     if met.status != "done":
-        assert api.contents(but=()) == before
+        assert api.contents(but=()) == rows
     one = result(run, "Transformations")
     assert met.says in (one.error or "")
+    assert one.quarantined == met.quarantined
     assert met.tries in (None, api.asked()[LISTING])
     assert api.clock.monotonic() >= met.waits
     assert bool(api.certificate(run, "Transformations")["complete"]) == (met.status == "done" and not met.unproved)
@@ -149,20 +154,11 @@ def test_one_listing_goes_wrong(api: Served, met: Met) -> None:
     api.heals()
     again = api.run(*WORDS)
     assert (again.status, again.exit_code) == ("done", 0)
-    assert api.contents()["transformations"] == _without_ours(before["transformations"])
+    assert api.contents() == before
     assert not api.books("quarantine")
 
 
-def _without_ours(rows: list[str]) -> list[str]:
-    """As Replica.contents leaves out what differs from run to run."""
-    import re
-
-    return sorted(
-        re.sub(r", '_(?:run_id|synced_at)': (?:'[^']*'|datetime\.datetime\(.*?\))", "", row) for row in rows
-    )
-
-
-def test_H1_the_whole_token_waits(api: Served) -> None:
+def test_h1_the_whole_token_waits(api: Served) -> None:
     api.run(*WORDS)
     api.goes_wrong("listTransformations:status=429,retry_after=30,nth=1")
     assert api.run(*WORDS).status == "done"
@@ -171,7 +167,17 @@ def test_H1_the_whole_token_waits(api: Served) -> None:
     assert len(sent) == len(api.faulty.log.read()) - 1
 
 
-def test_H3_what_was_read_before_the_refusals_is_not_asked_for_again(api: Served) -> None:
+def test_h1_a_wait_that_is_too_long_ends_the_object_and_is_told(api: Served) -> None:
+    api.run(*WORDS)
+    before = api.contents(but=())
+    api.goes_wrong("listTransformations:status=429,retry_after=3600,nth=2")
+    run = api.run("Transformations")
+    assert (run.status, run.exit_code) == ("failed", 1)
+    assert "longer than the 300 s" in (result(run, "Transformations").error or "")
+    assert api.contents(but=()) == before
+
+
+def test_h3_what_was_read_before_the_refusals_is_not_asked_for_again(api: Served) -> None:
     api.goes_wrong("listTransformations:status=429,retry_after=1,after=2")
     assert statuses(api.run(*WORDS))["Transformations"] == "failed"
     api.heals()
@@ -179,7 +185,7 @@ def test_H3_what_was_read_before_the_refusals_is_not_asked_for_again(api: Served
     assert len(api.live("transformations")) == 8
 
 
-def test_H5_a_parent_that_vanished_takes_no_rows_of_others_with_it(api: Served) -> None:
+def test_h5_a_parent_that_vanished_takes_no_rows_of_others_with_it(api: Served) -> None:
     api.run("TrackingPlanRules")
     plan = api.rows("tracking_plans", "ORDER BY id")[1]["id"]
     before = api.contents(but=())
@@ -190,7 +196,7 @@ def test_H5_a_parent_that_vanished_takes_no_rows_of_others_with_it(api: Served) 
     assert api.contents(but=()) == before
 
 
-def test_H15_a_second_listing_confirms_what_the_first_one_lacked(api: Served) -> None:
+def test_h15_a_second_listing_confirms_what_the_first_one_lacked(api: Served) -> None:
     """No get by id for labels: one record is hidden from the first listing alone."""
     api.run("Roles")
     before = api.contents(but=())
@@ -200,7 +206,7 @@ def test_H15_a_second_listing_confirms_what_the_first_one_lacked(api: Served) ->
     assert api.contents(but=()) == before
 
 
-def test_H17_an_expired_cursor_begins_the_listing_anew(api: Served) -> None:
+def test_h17_an_expired_cursor_begins_the_listing_anew(api: Served) -> None:
     api.run("Transformations", told=Told(stop_after=1))
     (checkpoint,) = api.books("checkpoints")
     assert checkpoint["cursor"]
@@ -213,7 +219,7 @@ def test_H17_an_expired_cursor_begins_the_listing_anew(api: Served) -> None:
     assert len(api.live("transformations")) == 8
 
 
-def test_H18_a_revoked_token_stops_all_and_asks_once_more_only(api: Served) -> None:
+def test_h18_a_revoked_token_stops_all_and_asks_once_more_only(api: Served) -> None:
     api.run(*WORDS, "Roles")
     before = api.contents(but=())
     api.goes_wrong("revoke_after=3")
@@ -228,7 +234,7 @@ def test_H18_a_revoked_token_stops_all_and_asks_once_more_only(api: Served) -> N
     assert api.live("transformations") == api.rows("transformations")
 
 
-def test_H20_write_keys_that_a_weaker_token_sees_empty_stay(api: Served) -> None:
+def test_h20_write_keys_that_a_weaker_token_sees_empty_stay(api: Served) -> None:
     api.run("Sources")
     keys = {row["id"]: row["write_keys"] for row in api.rows("sources")}
     api.goes_wrong("/sources*:blank_field=writeKeys")
@@ -237,7 +243,7 @@ def test_H20_write_keys_that_a_weaker_token_sees_empty_stay(api: Served) -> None
     assert any("masked:" in each for each in keys.values())
 
 
-def test_H21_a_token_of_another_workspace_is_refused_before_anything_is_read(api: Served) -> None:
+def test_h21_a_token_of_another_workspace_is_refused_before_anything_is_read(api: Served) -> None:
     api.run(*WORDS)
     before = api.contents(but=())
     api.goes_wrong("workspace_switch")
@@ -249,7 +255,7 @@ def test_H21_a_token_of_another_workspace_is_refused_before_anything_is_read(api
 
 
 @pytest.mark.parametrize("wrong", ["expired", "wrong-host", "self-signed"])
-def test_H22_a_wrong_certificate_gets_no_request(tmp_path: Path, wrong: str) -> None:
+def test_h22_a_wrong_certificate_gets_no_request(tmp_path: Path, wrong: str) -> None:
     with certificates("127.0.0.1") as made, served(tmp_path, tls=made) as api:
         assert api.run("Labels").status == "done"
         before = api.contents(but=())
@@ -263,13 +269,13 @@ def test_H22_a_wrong_certificate_gets_no_request(tmp_path: Path, wrong: str) -> 
         assert api.run("Labels").status == "done"
 
 
-def test_H24_a_proxy_of_the_environment_sees_nothing(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_h24_a_proxy_of_the_environment_sees_nothing(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert api.run("Labels").status == "done"
 
 
-def test_H25_the_wrong_region_empties_nothing(tmp_path: Path) -> None:
+def test_h25_the_wrong_region_empties_nothing(tmp_path: Path) -> None:
     """A token of one region at the other's address: another workspace, none, or a 401; never an empty replica."""
     with served(tmp_path) as api:
         api.run(*WORDS)
@@ -291,7 +297,7 @@ GROWN: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("fault", GROWN)
-def test_H26_another_version_of_the_schema_loses_nothing(api: Served, fault: str) -> None:
+def test_h26_another_version_of_the_schema_loses_nothing(api: Served, fault: str) -> None:
     api.run(*WORDS)
     before = api.contents()
     api.goes_wrong(f"listTransformations:{fault}")
