@@ -162,6 +162,8 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
             )
     return Options(
         objects=select(words or settings.objects),
+        reread=timedelta(hours=settings.reread_hours),
+        hard_deletes=settings.deletes == "hard",
         history=kept(settings),
         reread=timedelta(hours=settings.reread_hours),
         hard_deletes=settings.deletes == "hard",

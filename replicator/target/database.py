@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from replicator.crash import crashpoint
 from replicator.errors import ConfigError, TargetUnusable
@@ -105,6 +106,11 @@ class Target:
             if told := self.dialect.explain(error, self.where):
                 raise told from error
             raise TargetUnusable(f"{self.where} failed: {type(error.orig).__name__}.") from error
+        except NoneFree:
+            raise TargetUnusable(
+                f"Cannot use {self.where}: no connection was free for half a minute."
+                " Run again; it goes on where it stopped."
+            ) from None
 
     def close(self) -> None:
         """Gives back every connection."""
