@@ -165,8 +165,6 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         reread=timedelta(hours=settings.reread_hours),
         hard_deletes=settings.deletes == "hard",
         history=kept(settings),
-        reread=timedelta(hours=settings.reread_hours),
-        hard_deletes=settings.deletes == "hard",
         periods=settings.period,
         extended=settings.extended,
         policy=settings.schema_policy,

@@ -53,7 +53,7 @@ def test_each_answer_is_valid_in_each_version_of_its_operation(
     assert answered
 
 
-@pytest.mark.parametrize("method, operation", EVERY, ids=lambda part: getattr(part, "id", part))
+@pytest.mark.parametrize(("method", "operation"), EVERY, ids=lambda part: getattr(part, "id", part))
 def test_the_route_says_of_the_operation_what_the_contract_says(method: str, operation: Operation) -> None:
     route = next(route for route in ROUTES if route.operation == operation.id)
     assert (route.method, route.path) == (method, operation.path)
@@ -68,7 +68,7 @@ def test_each_operation_of_the_contract_has_a_route_and_there_are_no_others() ->
     assert Counter(route.operation for route in ROUTES) == Counter(operation.id for _, operation in EVERY)
 
 
-@pytest.mark.parametrize("method, operation", WRITES, ids=lambda part: getattr(part, "id", part))
+@pytest.mark.parametrize(("method", "operation"), WRITES, ids=lambda part: getattr(part, "id", part))
 def test_each_write_answers_as_the_contract_says_in_each_version(
     method: str, operation: Operation, valid: dict[str, Valid]
 ) -> None:
