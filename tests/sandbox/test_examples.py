@@ -44,7 +44,7 @@ MAY_DIFFER = {
     "echo:data/headers/*": "those of whoever asks",
     "*etryCount": "of failed deliveries alone; the examples are made from one schema for all metrics",
     "*/discardReason": "as above",
-    "getEventsVolumeFromWorkspace:data/query/limit": "answered where it is asked for; openapi.json has no such parameter",
+    "getEventsVolumeFromWorkspace:data/query/limit": "answered where it is asked for; no parameter of openapi.json",
     "*/size/uniqueCount": "optional; a size tells the type of what it counts",
     "*/options/backfill*": "optional",
     "*/failureReason": "no preview fails",
