@@ -30,6 +30,8 @@ class _Reserved(ValueError):
 
 #: A value of this type is what its column holds, once the record is plain.
 _QUICK: dict[Type, type] = {Type.TEXT: str, Type.INTEGER: int, Type.NUMBER: float}
+#: So many records stay in the processor's cache while one column after the other is made; of a whole page they do not.
+_AT_ONCE = 100
 #: More names than this say no more: somebody sends keys that are values.
 _MOST_DRIFT = 1000
 
@@ -78,6 +80,14 @@ class Encoder:
         if given:
             seed.update(_canonical(given))
         end = (partition,) if self.layout.object.partitioned else ()
+        made: list[Row | Rejected] = []
+        for at in range(0, len(records), _AT_ONCE):
+            made += self._some(records[at : at + _AT_ONCE], plain=plain, given=given, seed=seed, end=end)
+        return made
+
+    def _some(
+        self, records: Sequence[Any], *, plain: bool, given: Mapping[str, Any], seed: Any, end: Row
+    ) -> Sequence[Row | Rejected]:
         if plain and set(map(type, records)) == {dict}:
             with suppress(ValueError, OverflowError, AttributeError, TypeError):
                 return self._at_once(records, given, seed, end)
@@ -87,6 +97,11 @@ class Encoder:
         self, records: Sequence[dict[str, Any]], given: Mapping[str, Any], seed: Any, end: Row
     ) -> Sequence[Row]:
         """Hot path. Raises what the path for one record raises, which then tells the record that is to blame."""
+        prints: list[str] = []
+        for record in records:
+            digest = seed.copy()
+            digest.update(_canonical(record))
+            prints.append(digest.hexdigest())
         extras: list[dict[str, Any]] = [{} for _ in records]
         values, present = columns(self._plan, records, given, extras, self._held)
         present += sum([count(name, records) for name in self._left_out])
@@ -94,11 +109,6 @@ class Encoder:
             for record, extra in zip(records, extras, strict=True):
                 if not record.keys() <= self._known:
                     self._keep_unknown(record, extra)
-        prints: list[str] = []
-        for record in records:
-            digest = seed.copy()
-            digest.update(_canonical(record))
-            prints.append(digest.hexdigest())
         head = (self._keys(values, extras, given),) if self.layout.keyed else ()
         if not head:
             self._check_all(values[self._key_at[0]])

@@ -180,6 +180,18 @@ class Client:
             page = {name: following}
 
 
+def indexed(query: dict[str, Any]) -> dict[str, str]:
+    """As the wire has it: `emails.0=..`, `rules.0.key=..`."""
+    found: dict[str, str] = {}
+    for name, value in query.items():
+        if isinstance(value, dict | list):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            found |= indexed({f"{name}.{key}": part for key, part in parts})
+        else:
+            found[name] = value if isinstance(value, str) else json.dumps(value)
+    return found
+
+
 def at(path: str, **ids: str) -> str:
     for name, value in ids.items():
         path = path.replace("{" + name + "}", quote(value, safe=""))

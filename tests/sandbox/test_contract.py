@@ -10,7 +10,7 @@ from replicator.sandbox import Sandbox
 from replicator.sandbox.calls import Write
 from replicator.sandbox.routes import ROUTES
 from tests.sandbox.conftest import NOW
-from tests.sandbox.contract import Client, Operation, at, media_type, operations, problems, write_operations
+from tests.sandbox.contract import Client, Operation, at, indexed, media_type, operations, problems, write_operations
 from tests.sandbox.valid import Valid, prepared, valid_writes
 from tests.sandbox.walk import Visit, every_request, records_in, target, with_previews
 
@@ -77,7 +77,7 @@ def test_each_write_answers_as_the_contract_says_in_each_version(
     for version in (*operation.versions, None):
         # The beta version names the record in its body too.
         again = asked.ids if (operation.id, version) == ("updateTransformation", "v1beta") else {}
-        prepared().write(method, path, asked.body and asked.body | again, version=version, **asked.query)
+        prepared().write(method, path, asked.body and asked.body | again, version=version, **indexed(asked.query))
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.paged], ids=lambda operation: operation.id)

@@ -44,7 +44,7 @@ MAY_DIFFER = {
     "echo:data/headers/*": "those of whoever asks",
     "*etryCount": "of failed deliveries alone; the examples are made from one schema for all metrics",
     "*/discardReason": "as above",
-    "getEventsVolumeFromWorkspace:data/query/limit": "answered where it is asked for; no parameter of openapi.json",
+    "getEventsVolumeFromWorkspace:data/query/limit": "openapi.json has no parameter for it",
     "*/size/uniqueCount": "optional; a size tells the type of what it counts",
     "*/options/backfill*": "optional",
     "*/failureReason": "no preview fails",
@@ -66,8 +66,8 @@ def shapes() -> dict[str, Shape]:
 
 
 def _queries(parameters: set[str]) -> list[dict[str, str]]:
-    asked = [{}] + [query for name, query in _ASKED_FOR.items() if name in parameters]
-    asked += [{f"{name}": "1"} for name in parameters if name.endswith(".count")]
+    asked: list[dict[str, str]] = [{}] + [query for name, query in _ASKED_FOR.items() if name in parameters]
+    asked += [{name: "1"} for name in parameters if name.endswith(".count")]
     return asked + ([{f"groupBy.{n}": name} for n, name in enumerate(_GROUPS)] if "groupBy" in parameters else [])
 
 

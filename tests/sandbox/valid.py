@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from replicator.sandbox import Sandbox
 from tests.sandbox.conftest import NOW
-from tests.sandbox.contract import Client, Operation, write_operations
-from tests.sandbox.walk import every_request
+from tests.sandbox.contract import Client, Operation, operations, write_operations
+from tests.sandbox.walk import every_request, with_previews
 
 #: Where the walk reads the records that other operations name in another way.
 _READ_AT = {"/group/": "/groups/", "/regulations/cloudsources/": "/sources/", "/regulations/sources/": "/sources/"}
@@ -34,14 +35,24 @@ def prepared(**settings: Any) -> Client:
 @dataclass
 class Valid:
     ids: dict[str, str]
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
+
+
+def valid_reads(client: Client) -> dict[str, Valid]:
+    """By operation: the first request that the walk makes."""
+    visits = [*every_request(client), *with_previews(client)]
+    found = {}
+    for operation in operations():
+        _, path, _, query = next(visit for visit in visits if visit[0] == operation.id)
+        found[operation.id] = Valid(_ids(operation.path, [path]), {k: v for k, v in query.items() if "." not in k})
+    return found
 
 
 def valid_writes(client: Client) -> dict[str, Valid]:
     """By operation: the contract's example, naming records that there are."""
     paths = [visit[1] for visit in every_request(client)]
-    found = {}
+    found: dict[str, Valid] = {}
     for parts in (_connections(client), _warehouses(client), _protocols(client), _people(client), _spaces(client)):
         found |= parts
     for _, operation in write_operations():
@@ -60,11 +71,11 @@ def _ids(path: str, paths: list[str]) -> dict[str, str]:
     names = re.findall(r"\{([^}]*)\}", path)
     if not names:
         return {}
-    for here, there in _READ_AT.items():
+    for here, there in _READ_AT.items() if paths[1:] else ():
         path = path.replace(here, there) if path.startswith(here) else path
     pattern = re.compile(re.sub(r"\{[^}]*\}", "([^/]+)", path[: path.rindex("}") + 1]))
     match = next(match for match in map(pattern.match, paths) if match)
-    return dict(zip(names, match.groups(), strict=True))
+    return dict(zip(names, map(unquote, match.groups()), strict=True))
 
 
 def _connections(client: Client) -> dict[str, Valid]:
@@ -138,7 +149,7 @@ def _protocols(client: Client) -> dict[str, Valid]:
     plan = client.data(f"/sources/{bound}")["trackingPlanId"]
     rule = client.every(f"/tracking-plans/{plan}/rules", "rules")[0]
     kind = client.every("/catalog/destinations", "destinationsCatalog")[0]["id"]
-    query = {f"rules.0.{name}": str(rule[name]) for name in ("type", "key", "version") if name in rule}
+    query = {"rules": [{name: rule[name] for name in ("type", "key", "version") if name in rule}]}
     return {
         "addSourceToTrackingPlan": Valid({}, body={"sourceId": free}),
         "createTransformation": Valid({}, body={"sourceId": free}),
@@ -162,9 +173,9 @@ def _people(client: Client) -> dict[str, Valid]:
         "addPermissionsToUserGroup": Valid({}, body=permissions),
         "addUsersToUserGroup": Valid({}, body=emails),
         "createInvites": Valid({}, body={"invites": [{"email": "new@example.com"} | permissions]}),
-        "deleteInvites": Valid({}, {"emails.0": invite}),
-        "deleteUsers": Valid({}, {"userIds.0": users[-1]["id"]}),
-        "removeUsersFromUserGroup": Valid({"userGroupId": group}, {"emails.0": member}),
+        "deleteInvites": Valid({}, {"emails": [invite]}),
+        "deleteUsers": Valid({}, {"userIds": [users[-1]["id"]]}),
+        "removeUsersFromUserGroup": Valid({"userGroupId": group}, {"emails": [member]}),
         "replacePermissionsForUser": Valid({}, body=permissions),
         "replacePermissionsForUserGroup": Valid({}, body=permissions),
         "replaceUsersInUserGroup": Valid({}, body=emails),
