@@ -59,7 +59,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _killed_after(url: str, network: Network, requests: int, *words: str) -> Iterator[None]:
     """A run that was killed when it had got so many answers, and had had time to store the last one."""
     paced = Paced(network, requests)
-    with server.running(paced) as base_url:  # type: ignore[arg-type] # any callable of the same shape
+    with server.running(paced) as base_url:
         process = _start(url, base_url, *words)
         try:
             assert paced.reached.wait(30), process.communicate(timeout=5)
@@ -149,7 +149,7 @@ def test_a_run_killed_at_any_moment_again_and_again_ends_in_the_same_rows(
 ) -> None:
     undisturbed, _ = whole
     chance = random.Random(seed)
-    with server.running(replica.network) as base_url:  # type: ignore[arg-type] # any callable of the same shape
+    with server.running(replica.network) as base_url:
         for _ in range(4):
             process = _start(replica.url, base_url, *WORDS)
             time.sleep(0.4 + chance.random() * 1.6)
