@@ -306,7 +306,7 @@ def test_what_is_no_object_is_kept_as_it_is(client: Client, schema: Any) -> None
     assert rules(client, plan)[0]["jsonSchema"] == schema
 
 
-@pytest.mark.parametrize("depth", [600, 100_000])
+@pytest.mark.parametrize("depth", [100_000])
 def test_what_is_nested_too_deep_is_refused_and_changes_nothing(client: Client, depth: int) -> None:
     plan = new_plan(client)
     schema = '{"a":' * depth + "1" + "}" * depth
