@@ -8,7 +8,7 @@ import typer
 
 from replicator import __version__
 
-from . import check, history, objects, quarantine, refresh, replicate, runs, sandbox, schema, state, status
+from . import check, health, history, objects, quarantine, refresh, replicate, runs, sandbox, schema, state, status
 
 #: `\b` keeps the lines as they are.
 EXIT_CODES = """\b
@@ -60,6 +60,7 @@ app.command(context_settings=WORDS)(check.check)
 app.command()(objects.objects)
 app.command()(status.status)
 app.command()(runs.runs)
+app.command()(health.health)
 app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)
