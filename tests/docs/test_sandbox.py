@@ -39,7 +39,7 @@ def _shown(value: object) -> str:
 
 
 def test_the_page_names_each_option_of_the_command_and_no_other() -> None:
-    told = subprocess.run(  # noqa: S603 - our own command
+    told = subprocess.run(
         [sys.executable, "-m", "replicator", "sandbox", "--help"], capture_output=True, text=True, check=True
     ).stdout
     options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE)) - {"--help"}
@@ -79,7 +79,7 @@ def test_the_commands_of_the_workflow_do_what_their_names_say(steps: list[dict[s
     script = "trap 'kill $(jobs -p)' EXIT\n" + "\n".join(
         f"echo; echo '== {each['name']}'\n{each['run']}" for each in steps
     )
-    done = subprocess.run(  # noqa: S603 - the page's own commands
+    done = subprocess.run(
         ["/bin/bash", "-e", "-c", script],
         cwd=tmp_path,
         env=environ,
