@@ -1,7 +1,7 @@
 """What the program is told: a TOML file, the environment and the command line, checked together.
 
 model      the settings, as values
-keys       how each is read, and what is expected of it; schedule: cron and intervals
+keys       how each is read, and what is expected of it
 loader     the places in which they are said, and which goes first
 """
 
@@ -16,11 +16,9 @@ from replicator.settings.loader import (
 )
 from replicator.settings.model import (
     Configuration,
-    DaemonSettings,
     Deletes,
     Extended,
     Job,
-    LogSettings,
     Policy,
     SandboxSettings,
     Settings,
@@ -32,11 +30,9 @@ __all__ = [
     "DEFAULT_FILE",
     "KEYS",
     "Configuration",
-    "DaemonSettings",
     "Deletes",
     "Extended",
     "Job",
-    "LogSettings",
     "Policy",
     "SandboxSettings",
     "Settings",

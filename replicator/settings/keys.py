@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from replicator.settings.schedule import trigger
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 #: A range of more months than this is a typing mistake.
@@ -135,36 +132,10 @@ KEYS: Mapping[str, Key] = {
 }
 
 
-def _zone(value: Any) -> str:
-    try:
-        return ZoneInfo(_text(value)).key
-    except (OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError from None
-
-
-def _schedule(value: Any) -> str:
-    trigger(_text(value))
-    return str(value)
-
-
 _OBJECTS = Key(_words, "a list of objects and groups")
 JOB_KEYS: Mapping[str, Key] = {
     "connections": Key(_words, "a list of names of connections"),
     "objects": _OBJECTS,
     "mode": _one_of("incremental", "full"),
-    "schedule": Key(
-        _schedule, 'five fields of cron such as "0 3 * * *", by day of the month or of the week, or "every 15 minutes"'
-    ),
-    "time_zone": Key(_zone, "a time zone such as Europe/Berlin"),
-    "jitter": _number(0, 3600, float),
     "history": _OBJECTS,
-}
-DAEMON_KEYS: Mapping[str, Key] = {
-    "concurrency": _number(1, 64),
-    "stop_seconds": _number(0, 3600, float),
-    "leader_seconds": _number(1, 600, float),
-}
-LOG_KEYS: Mapping[str, Key] = {
-    "format": _one_of("console", "json"),
-    "level": _one_of("debug", "info", "warning", "error"),
 }

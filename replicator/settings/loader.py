@@ -1,8 +1,8 @@
 """The places in which settings are said, and which of them goes first.
 
 An option goes before all else. Of a connection, its own variables (REPLICATOR_CONNECTIONS_NAME_TARGET) go before its
-own table, and that before what all connections share: the variables without a name, then the top of the file. All problems
-are reported at once, and no value of a secret is ever shown.
+own table, and that before what all connections share: the variables without a name, then the top of the file. All
+problems are reported at once, and no value of a secret is ever shown.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import DAEMON_KEYS, JOB_KEYS, KEYS, LOG_KEYS, Key, key_bytes
-from replicator.settings.model import Configuration, DaemonSettings, Job, LogSettings, SandboxSettings, Settings
+from replicator.settings.keys import JOB_KEYS, KEYS, Key, key_bytes
+from replicator.settings.model import Configuration, Job, SandboxSettings, Settings
 
 DEFAULT_FILE = "replicator.toml"
 CONFIG_VARIABLE = "REPLICATOR_CONFIG"
@@ -32,7 +32,7 @@ _LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORE
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("connections", "jobs", "daemon", "log")
+_TABLES = ("connections", "jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path
     every problem.
     """
     connections = load_all(environ, options, config=config).connections
-    name = environ.get(CONNECTION_VARIABLE)
-    if name is None and len(connections) == 1:
+    name = environ.get(CONNECTION_VARIABLE, "")
+    if not name and len(connections) == 1:
         return next(iter(connections.values()))
     if name not in connections:
         what = f"There is no connection {name!r}" if name else "There are several connections"
@@ -71,7 +71,7 @@ def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path
 
 
 def load_all(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Configuration:
-    """Every connection and job, and how the daemon runs them. Raises ConfigError, which names every problem."""
+    """Every connection and job. Raises ConfigError, which names every problem."""
     return _Loader(environ, options, config).configuration()
 
 
@@ -86,25 +86,21 @@ class _Loader:
 
     def configuration(self) -> Configuration:
         shared = self._flat({key: value for key, value in self.table.items() if key not in _TABLES})
-        tables = self._named("connections") or {DEFAULT_CONNECTION: None}
+        tables: Mapping[str, Any] = self._named("connections") or {DEFAULT_CONNECTION: None}
         values = {name: self._connection(name, table, shared) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
-        daemon = self._plain("daemon", self._table("daemon", self.table), DAEMON_KEYS)
-        log = self._plain("log", self._table("log", self.table), LOG_KEYS)
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
             jobs={name: Job(name=name, **each) for name, each in jobs.items()},
-            daemon=DaemonSettings(**daemon),
-            log=LogSettings(**log),
         )
 
-    def _table(self, name: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
         found = table.get(name, {})
         if not isinstance(found, dict):
-            self.problems.append(f"{name} in {self.path} must be a table, such as [{name}]")
+            self.problems.append(f"{prefix}{name} in {self.path} must be a table, such as [{prefix}{name}]")
             return {}
         return found
 
@@ -115,7 +111,7 @@ class _Loader:
                 self.problems.append(
                     f"{kind}.{name} in {self.path}: a name has letters, digits, _ and -, and at most 40 of them"
                 )
-        return {name: self._table(name, found) for name in found}
+        return {name: self._table(name, found, f"{kind}.") for name in found}
 
     def _connection(self, name: str, table: Mapping[str, Any] | None, shared: Mapping[str, Any]) -> dict[str, Any]:
         own = (
@@ -123,6 +119,8 @@ class _Loader:
             if table is None
             else [self._variables(name), self._file(f"connections.{name}.", self._flat(table, f"connections.{name}."))]
         )
+        if any("token_file" in place.said for place in own):
+            self._refuse_token_of_all(name)
         places = [
             _Place(lambda key: f"--{key.replace('_', '-')}", dict(self.options)),
             *own,
@@ -134,6 +132,14 @@ class _Loader:
         if "mask_key_file" in values and "mask_key" not in values:
             values["mask_key"] = self._mask_key(values["mask_key_file"])
         return values
+
+    def _refuse_token_of_all(self, connection: str) -> None:
+        """It would go before the connection's own, and another workspace would be read."""
+        for each in ("SEGMENT_TOKEN", "SEGMENT_TOKEN_FILE"):
+            if self.environ.get(each):
+                self.problems.append(
+                    f"{each} would go before the token_file of connection {connection}: unset one of them"
+                )
 
     def _job(self, name: str, table: Mapping[str, Any], connections: tuple[str, ...]) -> dict[str, Any]:
         if "sync" in table:

@@ -55,7 +55,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to do with which connections, and when; without a schedule only `replicator run` performs it."""
+    """What to do with which connections, as `replicator run` does it."""
 
     name: str
     #: Names of connections.
@@ -63,33 +63,8 @@ class Job:
     #: Objects and groups; none: those of the connection.
     objects: tuple[str, ...] = ()
     mode: Literal["incremental", "full"] = "incremental"
-    #: Five fields of cron, or "every 15 minutes".
-    schedule: str | None = None
-    time_zone: str = "UTC"
-    #: Seconds by which a run begins later, at most.
-    jitter: float = 0.0
     #: Objects of which every version is kept; none: those of the connection.
     history: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonSettings:
-    """How the daemon runs jobs."""
-
-    #: Runs at once, over all connections; a connection has one at a time.
-    concurrency: int = 4
-    #: What a run may take to finish its page after SIGTERM.
-    stop_seconds: float = 25.0
-    #: A leader that was not heard of for so long is taken for dead.
-    leader_seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """How the daemon tells what happens."""
-
-    format: Literal["console", "json"] = "console"
-    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,5 +73,3 @@ class Configuration:
 
     connections: Mapping[str, Settings]
     jobs: Mapping[str, Job] = field(default_factory=dict)
-    daemon: DaemonSettings = field(default_factory=DaemonSettings)
-    log: LogSettings = field(default_factory=LogSettings)
