@@ -86,7 +86,8 @@ class _Loader:
 
     def configuration(self) -> Configuration:
         shared = self._flat({key: value for key, value in self.table.items() if key not in _TABLES})
-        tables: Mapping[str, Any] = self._named("connections") or {DEFAULT_CONNECTION: None}
+        named: Mapping[str, Mapping[str, Any] | None] = self._named("connections")
+        tables = named or {DEFAULT_CONNECTION: None}
         values = {name: self._connection(name, table, shared) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         if self.problems:
