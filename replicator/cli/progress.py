@@ -98,6 +98,7 @@ class Bars:
         self._pages: dict[str, int] = {}
         self._partitions: dict[str, int] = {}
         self._run: TaskID | None = None
+        self._waits_until = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -126,10 +127,13 @@ class Bars:
             if listings > 1:
                 done = {"completed": done_partitions, "total": listings}
             self._bars.update(self._task(name), told=told, **done)
-            self._tell("")
+            # A page that was fetched before all had to wait may be told of only now.
+            if time.monotonic() >= self._waits_until:
+                self._tell("")
 
     def waiting(self, wait: Wait) -> None:
         with self._lock:
+            self._waits_until = time.monotonic() + wait.seconds
             self._tell(f"waiting {wait.seconds:.0f} s: {wait.why}")
 
     def finished(self, result: ObjectResult) -> None:

@@ -1,7 +1,7 @@
 """What each role may see and change, and what a workspace may have bought.
 
 The contract states the roles of seven operations and the features of 73; the rest is the app's, where each part of a
-workspace has an Admin role and a Read-only one (docs/assumptions/access.md).
+workspace has an Admin role and a Read-only one (docs/sandbox.md, "Access").
 """
 
 from __future__ import annotations
