@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import make_url
 
 from benchmarks import figures, workspace
+from benchmarks.measure import measure
 from tests import databases
 
 Rounds = list[figures.Round]
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     kinds = [_kind(target) for target in options.target or databases.kinds()]
     with workspace.serving(options.rows) as base_url:
-        _measure("drop", base_url)  # the first request makes the sandbox build its workspace
+        measure("drop", base_url)  # the first request makes the sandbox build its workspace
         measured = _rounds(base_url, kinds, options.rounds, print if options.verbose else _silent)
     summaries = {kind: figures.summary(rounds) for kind, rounds in measured.items()}
     if options.json:
@@ -83,23 +82,14 @@ def _rounds(base_url: str, kinds: Sequence[str], count: int, say: Callable[[str]
 
 def _round(base_url: str, kind: str) -> figures.Round:
     """`needed` is what the counted records take in pages and details: a later run needs no children and no details."""
-    drop = _measure("drop", base_url)
+    drop = measure("drop", base_url)
     with tempfile.TemporaryDirectory() as folder, databases.fresh(kind, Path(folder)) as plain:
-        bare = _measure("bare", base_url, plain.url)
+        bare = measure("bare", base_url, plain.url)
     with tempfile.TemporaryDirectory() as folder, databases.fresh(kind, Path(folder)) as replica:
-        full = _measure("full", base_url, replica.url)
-        again = _measure("again", base_url, replica.url)
+        full = measure("full", base_url, replica.url)
+        again = measure("again", base_url, replica.url)
     full["needed"], again["needed"] = bare["needed"], bare.pop("needed_later")
     return {"drop": drop, "bare": bare, "full": full, "again": again}
-
-
-def _measure(job: str, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.jobs", job, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"The job {job} failed.")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ class Load(Protocol):
 def replicate(reader: Reader, url: str) -> int:
     """Every object into a plain table of its own, one transaction each; returns the rows."""
     kind = urlsplit(url).scheme.partition("+")[0]
-    load = _LOADS[kind]
+    load = LOADS[kind]
     total = 0
-    with _connected(kind, url) as driver:
+    with connected(kind, url) as driver:
         for name in OBJECTS:
             thing = by_name[name]
             columns = ", ".join(f"c{at} {_TYPES[kind][column.type]}" for at, column in enumerate(stored(thing)))
@@ -50,8 +50,8 @@ def replicate(reader: Reader, url: str) -> int:
 
 
 @contextmanager
-def _connected(kind: str, url: str) -> Iterator[Any]:
-    """Only the driver that is needed is imported: its time counts."""
+def connected(kind: str, url: str) -> Iterator[Any]:
+    """A connection of the driver's own. Only the driver that is needed is imported: its time counts."""
     driver = _CONNECTS[kind](url)
     try:
         yield driver
@@ -142,4 +142,4 @@ def _delimited(value: Any) -> str:
     return str(int(value))
 
 
-_LOADS: dict[str, Load] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}
+LOADS: dict[str, Load] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from replicator.run import RunResult
     from replicator.target.database import Target
 
@@ -36,9 +38,40 @@ def bare(base_url: str, target: str) -> Figures:
     return {"rows": rows, "requests": reader.requests, "needed": needed, "needed_later": reader.needed_later}
 
 
-def product(base_url: str, target: str) -> Figures:
-    """The product's whole path. `written` is what it says, `stored` what the tables say of this run's id."""
-    from benchmarks.workspace import OBJECTS, TOKEN
+def remember(base_url: str, target: str) -> Figures:
+    """What fetch and compare compares with."""
+    from benchmarks.compare import remember as keep
+    from benchmarks.pages import Reader
+
+    return {"rows": keep(Reader(base_url), target)}
+
+
+def compare(base_url: str, target: str) -> Figures:
+    """Fetch and compare."""
+    from benchmarks.compare import compare as look
+    from benchmarks.pages import Reader
+
+    rows, changed = look(Reader(base_url), target)
+    return {"rows": rows, "written": changed}
+
+
+def full(base_url: str, target: str) -> Figures:
+    """The product's whole path."""
+    from benchmarks.workspace import OBJECTS
+
+    return _product(base_url, target, OBJECTS)
+
+
+def unchanged(base_url: str, target: str) -> Figures:
+    """The product, of one big object alone."""
+    from benchmarks.workspace import COMPARED
+
+    return _product(base_url, target, (COMPARED,))
+
+
+def _product(base_url: str, target: str, names: Sequence[str]) -> Figures:
+    """`written` is what it says, `stored` what the tables say of this run's id."""
+    from benchmarks.workspace import TOKEN
     from replicator import run
     from replicator.catalog import by_name
     from replicator.segment.client import Client
@@ -48,7 +81,7 @@ def product(base_url: str, target: str) -> Figures:
     opened = open_target(target)
     stop = threading.Event()
     with Client(base_url=base_url, token=Token(TOKEN), stop=stop) as client:
-        options = run.Options(objects=tuple(by_name[name] for name in OBJECTS))
+        options = run.Options(objects=tuple(by_name[name] for name in names))
         result = run.replicate(opened, client, options, Quiet(), stop)
     if result.exit_code:
         sys.exit(f"The run ended as {result.status}: {[each.error for each in result.objects if each.error]}")
@@ -101,7 +134,15 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-JOBS = {"drop": drop, "bare": bare, "full": product, "again": product}
+JOBS = {
+    "drop": drop,
+    "bare": bare,
+    "full": full,
+    "again": full,
+    "remember": remember,
+    "compare": compare,
+    "unchanged": unchanged,
+}
 
 if __name__ == "__main__":
     main()

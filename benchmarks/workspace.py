@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 TOKEN = "sandbox"  # noqa: S105 - the documented token of a fake workspace
 #: Two flat objects that make the bulk, and nested ones with parents and with details.
 BULK = ("Suppressions", "AuditEvents")
+#: The one that `unchanged` reads again: its listing is read whole in every run.
+COMPARED = "Suppressions"
 OBJECTS = (
     *BULK,
     "Sources",

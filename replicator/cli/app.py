@@ -7,8 +7,24 @@ from typing import Annotated
 import typer
 
 from replicator import __version__
+from replicator.settings import CONNECTION_VARIABLE
 
-from . import check, health, history, objects, quarantine, refresh, replicate, runs, sandbox, schema, state, status
+from . import (
+    check,
+    config,
+    health,
+    history,
+    objects,
+    quarantine,
+    refresh,
+    replicate,
+    run,
+    runs,
+    sandbox,
+    schema,
+    state,
+    status,
+)
 
 #: `\b` keeps the lines as they are.
 EXIT_CODES = """\b
@@ -43,12 +59,20 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback(epilog=EXIT_CODES)
 def replicator(
-    version: Annotated[
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback ends the program
         bool,
         typer.Option("--version", help="Show the version.", callback=lambda on: _version(wanted=on), is_eager=True),
     ] = False,
+    connection: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which connection, where the configuration has several.", show_default=False),
+    ] = None,
 ) -> None:
     """Keep a relational database in step with a Twilio Segment workspace."""
+    if connection:
+        context.obj = {**(context.obj or {}), CONNECTION_VARIABLE: connection}
 
 
 # A word such as -Users leaves an object out, so what looks like an unknown option may be a word (see options.words).
@@ -59,12 +83,14 @@ app.command()(refresh.refresh)
 app.command(context_settings=WORDS)(check.check)
 app.command()(objects.objects)
 app.command()(status.status)
+app.command()(run.run)
 app.command()(runs.runs)
 app.command()(health.health)
 app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)
 app.command()(sandbox.sandbox)
+app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")
 app.add_typer(state.app, name="state")
 app.add_typer(quarantine.app, name="quarantine")

@@ -58,7 +58,7 @@ def replicate(
         prefix=prefix,
     )
     chosen = connection.run_options(settings, words, full=full, allow_deletes=allowed(allow_deletes))
-    _refuse(settings, chosen)
+    refuse(settings, chosen)
     if dry_run:
         return _dry_run(context, settings, chosen, as_json=json)
     return perform(context, settings, chosen, as_json=json)
@@ -71,7 +71,7 @@ def allowed(names: Sequence[str] | None) -> frozenset[str]:
     return frozenset(find(word).name for name in names or () for word in name.replace(",", " ").split())
 
 
-def _refuse(settings: Settings, chosen: Options) -> None:
+def refuse(settings: Settings, chosen: Options) -> None:
     """What can be told without a request: a month that is not here yet, usage without months, nothing at all."""
     from replicator.options import refuse_without_period
 
@@ -90,6 +90,11 @@ def _refuse(settings: Settings, chosen: Options) -> None:
 
 def perform(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
     """Runs, tells what came of it, and returns the exit code."""
+    return told(context, settings, chosen, as_json=as_json).exit_code
+
+
+def told(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> RunResult:
+    """Runs, and tells what came of it."""
     from replicator import run
 
     from . import logs, progress, signals, summary
@@ -110,7 +115,7 @@ def perform(context: typer.Context, settings: Settings, chosen: Options, *, as_j
     typer.echo(_document(result, target.where) if as_json else summary.text(result, target.where))
     if result.error:
         typer.echo(f"error: {result.error}", err=True)
-    return result.exit_code
+    return result
 
 
 def _document(result: RunResult, where: str) -> str:

@@ -256,10 +256,12 @@ class _Merge:
         other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
         if "_partition" in source.c:
             other.append(table.c._partition != source.c._partition)
+        whole = self.publication.extent == "whole" and not self.distinct
+        own = self.stage.target.dialect.read_through(self._key) if whole else self._key
         statement = (
             update(table)
             .values(values | {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None})
-            .where(self._key == source.c[key], or_(*other))
+            .where(own == source.c[key], or_(*other))
         )
         return self.connection.execute(statement).rowcount
 

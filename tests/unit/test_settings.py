@@ -171,7 +171,7 @@ def test_a_flag_is_no_number() -> None:
 
 def test_the_example_has_every_setting_with_its_default() -> None:
     """Uncommented it loads; each key of the program is there, and each key there is one of the program."""
-    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text().partition("# Several connections")[0], flags=re.MULTILINE)
     table = tomllib.loads(text)
     sandbox = {f"sandbox.{key}" for key in table.pop("sandbox")}
     assert {*table, *sandbox} == {key for key, each in KEYS.items() if each.in_file}

@@ -81,6 +81,10 @@ class Dialect(Protocol):
         """Readies the filled stage for joins by its key; may commit."""
         ...
 
+    def read_through(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The key of a table that a join is to read from end to end, for most of its rows take part in it."""
+        ...
+
     def as_of(self, history: Table, name: str) -> Sequence[str]:
         """Statements that make what asks that table of versions for one moment; none where SQL knows no such thing."""
         ...

@@ -1,0 +1,87 @@
+"""`replicator config`: whether the configuration is right, and what it comes to."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from replicator.settings import load_all
+
+from . import options
+from .text import plural
+
+if TYPE_CHECKING:
+    from replicator.settings import Configuration, Job, Settings
+
+app = typer.Typer(no_args_is_help=True, help="Check the configuration, or show what it comes to.")
+
+
+@app.command()
+def check(context: typer.Context, *, config: options.Config = None) -> int:
+    """Read the file and the environment, and name every problem; ask neither Segment nor a database."""
+    found = load_all(context.obj or {}, {}, config=config)
+    _refuse_unknown_objects(found)
+    counted = f"{plural(len(found.connections), 'connection')}, {plural(len(found.jobs), 'job')}"
+    typer.echo(f"The configuration is right: {counted}.")
+    return 0
+
+
+@app.command()
+def show(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
+    """Show every setting as it counts; secrets are hidden."""
+    shown = document(load_all(context.obj or {}, {}, config=config))
+    typer.echo(jsonlib.dumps(shown, ensure_ascii=False) if json else "\n".join(_lines(shown)))
+    return 0
+
+
+def document(found: Configuration) -> dict[str, Any]:
+    """The configuration as its file would have it, without passwords and keys."""
+    plain: dict[str, Any] = jsonlib.loads(jsonlib.dumps(asdict(found), default=_plain))
+    for connection in plain["connections"].values():
+        connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
+    for job in plain["jobs"].values():
+        del job["name"]
+    return plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return "***"
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
+def _without_password(url: str) -> str:
+    """The URL with *** for its password and for all behind the question mark: a driver takes a password there too."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    shown = f"{parts.scheme}://{name}{':***' if colon else ''}{at}{host}{parts.path}"
+    return f"{shown}?***" if parts.query else shown
+
+
+def _refuse_unknown_objects(found: Configuration) -> None:
+    from replicator.catalog import select
+
+    asked: list[Settings | Job] = [*found.connections.values(), *found.jobs.values()]
+    for words in [words for each in asked for words in (each.objects, each.history) if words]:
+        select(words)
+
+
+def _lines(table: Mapping[str, Any], name: str = "") -> list[str]:
+    """As TOML writes it, less what is not set."""
+    inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+    own = {key: value for key, value in table.items() if key not in inner and value is not None}
+    head = [f"[{name}]"] if name and own else []
+    lines = [*head, *(f"{key} = {jsonlib.dumps(value, ensure_ascii=False)}" for key, value in own.items())]
+    for key, value in inner.items():
+        more = _lines(value, f"{name}.{key}" if name else key)
+        lines += ["", *more] if lines and more else more
+    return lines

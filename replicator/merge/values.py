@@ -1,0 +1,50 @@
+"""When two values are the same for Segment, whatever they look like."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from replicator import exact, masks
+from replicator.merge.model import ABSENT
+
+#: What Segment shows in a secret's stead.
+_DOTS = "•"
+
+
+def text_of(value: Any) -> str:
+    """Canonical text: the order of keys and the way to write a number (1, 1.0, 1e0) make no difference."""
+    return "" if value is ABSENT else exact.dump(_plain(value))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values, either of which may be ABSENT, are equal in their canonical form."""
+    return text_of(one) == text_of(other)
+
+
+def masked(value: Any) -> bool:
+    """Whether this stands for a secret that is not here: Segment's dots, or our own digest."""
+    return isinstance(value, str) and (value.startswith(masks.PREFIX) or (value != "" and not value.strip(_DOTS)))
+
+
+def holds_mask(value: Any) -> bool:
+    """Whether a mask lies anywhere in the value."""
+    match value:
+        case dict():
+            return any(map(holds_mask, value.values()))
+        case list():
+            return any(map(holds_mask, value))
+        case _:
+            return masked(value)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case float() | Decimal():
+            return exact.number(str(value))
+        case _:
+            return value

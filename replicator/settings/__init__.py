@@ -1,0 +1,43 @@
+"""What the program is told: a TOML file, the environment and the command line, checked together.
+
+model      the settings, as values
+keys       how each is read, and what is expected of it
+loader     the places in which they are said, and which goes first
+"""
+
+from replicator.settings.keys import KEYS, months
+from replicator.settings.loader import (
+    CONFIG_VARIABLE,
+    CONNECTION_VARIABLE,
+    DEFAULT_FILE,
+    load,
+    load_all,
+    variable,
+)
+from replicator.settings.model import (
+    Configuration,
+    Deletes,
+    Extended,
+    Job,
+    Policy,
+    SandboxSettings,
+    Settings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "CONNECTION_VARIABLE",
+    "DEFAULT_FILE",
+    "KEYS",
+    "Configuration",
+    "Deletes",
+    "Extended",
+    "Job",
+    "Policy",
+    "SandboxSettings",
+    "Settings",
+    "load",
+    "load_all",
+    "months",
+    "variable",
+]

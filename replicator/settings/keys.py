@@ -1,0 +1,141 @@
+"""How the value of each setting is read, and what is expected of it, for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+#: A range of more months than this is a typing mistake.
+_MOST_MONTHS = 240
+_SHORTEST_KEY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: how its value is read (ValueError: it is none), and what is expected, for people."""
+
+    read: Callable[[Any], Any]
+    expects: str
+    secret: bool = False
+    in_file: bool = True
+
+
+def _one_of(*words: str) -> Key:
+    def read(value: Any) -> Any:
+        if value not in words:
+            raise ValueError
+        return value
+
+    return Key(read, f"one of {', '.join(words)}")
+
+
+def _number(least: float, most: float, kind: type[int | float] = int) -> Key:
+    def read(value: Any) -> Any:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise ValueError
+        number = kind(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    return Key(read, f"a {'whole ' if kind is int else ''}number from {least} to {most}")
+
+
+def _text(value: Any, pattern: str = r"(?s:.+)") -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ValueError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    flags = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    return value if isinstance(value, bool) else flags[value.lower()]
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word for word in words):
+        raise ValueError
+    return tuple(words)
+
+
+def _columns(value: Any) -> frozenset[str]:
+    words = _words(value)
+    if not all(re.fullmatch(r"\w+\.\w+", word) for word in words):
+        raise ValueError
+    return frozenset(words)
+
+
+def months(value: Any) -> tuple[str, ...]:
+    """The first day of each month that "2023-04", "2023-01..2023-06" or a list of those names."""
+    found = {day for word in _words(value) for day in _range(*word.partition("..")[::2], dots=".." in word)}
+    return tuple(sorted(found))
+
+
+def _range(first: str, last: str, *, dots: bool) -> Iterator[str]:
+    ends = [_MONTH.fullmatch(word) for word in (first, last if dots else first)]
+    if not all(ends):
+        raise ValueError
+    begin, end = (int(found[1]) * 12 + int(found[2]) - 1 for found in ends if found)
+    if not begin <= end < begin + _MOST_MONTHS:
+        raise ValueError
+    for month in range(begin, end + 1):
+        yield f"{month // 12:04}-{month % 12 + 1:02}-01"
+
+
+def key_bytes(value: Any) -> bytes:
+    if not isinstance(value, str) or len(value.strip()) < _SHORTEST_KEY:
+        raise ValueError
+    return value.strip().encode()
+
+
+def _counts(value: Any) -> Mapping[str, int]:
+    if not isinstance(value, dict) or not all(type(count) is int and count >= 0 for count in value.values()):
+        raise ValueError
+    return value
+
+
+_PATH = Key(lambda value: Path(_text(value)), "the path of a file")
+#: Ours are added before and behind it, and PostgreSQL's names end at 63 characters.
+_NAME = Key(lambda value: _text(value, "[A-Za-z_][A-Za-z0-9_]{0,30}|"), "a name of letters, digits and _, at most 31")
+KEYS: Mapping[str, Key] = {
+    "region": _one_of("us", "eu", "sandbox"),
+    "base_url": Key(_text, "a URL", secret=True),
+    "token_file": _PATH,
+    "ca_file": _PATH,
+    "target": Key(_text, "a database URL such as sqlite:///replica.db", secret=True),
+    "schema": _NAME,
+    "prefix": _NAME,
+    "objects": Key(_words, "a list of objects and groups"),
+    "history": Key(_words, "a list of objects and groups"),
+    "period": Key(months, "a month such as 2023-04, a range such as 2023-01..2023-06, or a list of those"),
+    "extended": _one_of("auto", "on", "off"),
+    "reread_hours": _number(0, 24 * 366, float),
+    "deletes": _one_of("soft", "hard"),
+    "concurrency": _number(1, 64),
+    "schema_policy": _one_of("evolve", "freeze", "fail"),
+    "migrate": Key(_flag, "true or false"),
+    "mask_key": Key(
+        key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False
+    ),
+    "mask_key_file": _PATH,
+    "plain_secrets": Key(_columns, "a list of columns such as Sources.write_keys"),
+    "deadline": _number(1, 3600, float),
+    "tries": _number(1, 100),
+    "sandbox.size": _one_of("small", "medium", "large"),
+    "sandbox.seed": _number(0, 2**31 - 1),
+    "sandbox.counts": Key(_counts, "a table of names and whole numbers, such as { Sources = 20 }"),
+}
+
+
+_OBJECTS = Key(_words, "a list of objects and groups")
+JOB_KEYS: Mapping[str, Key] = {
+    "connections": Key(_words, "a list of names of connections"),
+    "objects": _OBJECTS,
+    "mode": _one_of("incremental", "full"),
+    "history": _OBJECTS,
+}

@@ -1,0 +1,255 @@
+"""The places in which settings are said, and which of them goes first.
+
+An option goes before all else. Of a connection, its own variables (REPLICATOR_CONNECTIONS_NAME_TARGET) go before its
+own table, and that before what all connections share: the variables without a name, then the top of the file. All
+problems are reported at once, and no value of a secret is ever shown.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from replicator.errors import ConfigError
+from replicator.settings.keys import JOB_KEYS, KEYS, Key, key_bytes
+from replicator.settings.model import Configuration, Job, SandboxSettings, Settings
+
+DEFAULT_FILE = "replicator.toml"
+CONFIG_VARIABLE = "REPLICATOR_CONFIG"
+CONNECTION_VARIABLE = "REPLICATOR_CONNECTION"
+#: What the one connection is called where the file names none.
+DEFAULT_CONNECTION = "default"
+_ADVICE = (
+    "a token belongs into no configuration file: set SEGMENT_TOKEN, or put it into a file of its own and name that with"
+    " SEGMENT_TOKEN_FILE or token_file"
+)
+_LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+#: These name one thing in two ways: whichever is said at the higher place counts.
+_RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
+_TABLES = ("connections", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where settings were said: what a key is called there, and the values."""
+
+    call: Callable[[str], str]
+    said: dict[str, Any]
+    #: What relative paths are taken from.
+    folder: Path = Path()
+
+
+def variable(key: str, connection: str = "") -> str:
+    """The environment variable of a setting; the client's own reads SEGMENT_TOKEN_FILE."""
+    of = f"CONNECTIONS_{connection}_" if connection else ""
+    return re.sub(r"[.-]", "_", f"REPLICATOR_{of}{key}".upper())
+
+
+def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Settings:
+    """The settings of the one connection, or of that which REPLICATOR_CONNECTION names.
+
+    `options` are those of the command line that were given, `config` its --config. Raises ConfigError, which names
+    every problem.
+    """
+    connections = load_all(environ, options, config=config).connections
+    name = environ.get(CONNECTION_VARIABLE, "")
+    if not name and len(connections) == 1:
+        return next(iter(connections.values()))
+    if name not in connections:
+        what = f"There is no connection {name!r}" if name else "There are several connections"
+        raise ConfigError(
+            f"{what}: name one with `replicator --connection NAME` or {CONNECTION_VARIABLE}."
+            f" The configuration has {', '.join(sorted(connections))}."
+        )
+    return connections[name]
+
+
+def load_all(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Configuration:
+    """Every connection and job. Raises ConfigError, which names every problem."""
+    return _Loader(environ, options, config).configuration()
+
+
+class _Loader:
+    def __init__(self, environ: Mapping[str, str], options: Mapping[str, Any], config: Path | None) -> None:
+        self.problems: list[str] = []
+        self.environ = environ
+        named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+        self.path = named or Path(DEFAULT_FILE)
+        self.table = _parsed(self.path) if named or self.path.is_file() else {}
+        self.options = {key: value for key, value in options.items() if value is not None}
+
+    def configuration(self) -> Configuration:
+        shared = self._flat({key: value for key, value in self.table.items() if key not in _TABLES})
+        named: Mapping[str, Mapping[str, Any] | None] = self._named("connections")
+        tables = named or {DEFAULT_CONNECTION: None}
+        values = {name: self._connection(name, table, shared) for name, table in tables.items()}
+        jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
+        if self.problems:
+            # What is wrong in the part that connections share is met once for each of them.
+            raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
+        return Configuration(
+            connections={name: _settings(each) for name, each in values.items()},
+            jobs={name: Job(name=name, **each) for name, each in jobs.items()},
+        )
+
+    def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
+        found = table.get(name, {})
+        if not isinstance(found, dict):
+            self.problems.append(f"{prefix}{name} in {self.path} must be a table, such as [{prefix}{name}]")
+            return {}
+        return found
+
+    def _named(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        found = self._table(kind, self.table)
+        for name in found:
+            if not _NAME.fullmatch(name):
+                self.problems.append(
+                    f"{kind}.{name} in {self.path}: a name has letters, digits, _ and -, and at most 40 of them"
+                )
+        return {name: self._table(name, found, f"{kind}.") for name in found}
+
+    def _connection(self, name: str, table: Mapping[str, Any] | None, shared: Mapping[str, Any]) -> dict[str, Any]:
+        own = (
+            []
+            if table is None
+            else [self._variables(name), self._file(f"connections.{name}.", self._flat(table, f"connections.{name}."))]
+        )
+        if any("token_file" in place.said for place in own):
+            self._refuse_token_of_all(name)
+        places = [
+            _Place(lambda key: f"--{key.replace('_', '-')}", dict(self.options)),
+            *own,
+            self._variables(),
+            self._file("", dict(shared)),
+        ]
+        self._settle_rivals(places)
+        values = {key: value for key in KEYS if (value := self._value(key, KEYS[key], places)) is not None}
+        if "mask_key_file" in values and "mask_key" not in values:
+            values["mask_key"] = self._mask_key(values["mask_key_file"])
+        return values
+
+    def _refuse_token_of_all(self, connection: str) -> None:
+        """It would go before the connection's own, and another workspace would be read."""
+        for each in ("SEGMENT_TOKEN", "SEGMENT_TOKEN_FILE"):
+            if self.environ.get(each):
+                self.problems.append(
+                    f"{each} would go before the token_file of connection {connection}: unset one of them"
+                )
+
+    def _job(self, name: str, table: Mapping[str, Any], connections: tuple[str, ...]) -> dict[str, Any]:
+        if "sync" in table:
+            self.problems.append(
+                f"jobs.{name}.sync in {self.path}: this version writes nothing back to Segment; take the key out"
+            )
+        rest = {key: value for key, value in table.items() if key != "sync"}
+        values = {"connections": connections, **self._plain(f"jobs.{name}", rest, JOB_KEYS)}
+        for each in sorted(set(values["connections"]) - set(connections)):
+            self.problems.append(
+                f"jobs.{name}.connections in {self.path}: {_unknown(each, list(connections), 'connection')}"
+            )
+        return values
+
+    def _plain(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
+        """The values of a table that the file alone may hold, or the variable REPLICATOR_TABLE_KEY."""
+        for key in sorted(table.keys() - keys.keys()):
+            self.problems.append(f"{prefix}.{key} in {self.path}: {_unknown(key, list(keys))}")
+        named = {key: f"{prefix}.{key}" for key in keys}
+        said = {key: self.environ[variable(name)] for key, name in named.items() if self.environ.get(variable(name))}
+        places = [_Place(lambda key: variable(named[key]), said), self._file(f"{prefix}.", dict(table))]
+        return {key: value for key in keys if (value := self._value(key, keys[key], places)) is not None}
+
+    def _variables(self, connection: str = "") -> _Place:
+        names = {key: variable(key, connection) for key in KEYS if connection or key != "token_file"}
+        said: dict[str, Any] = {key: self.environ[name] for key, name in names.items() if self.environ.get(name)}
+        return _Place(lambda key: variable(key, connection), said)
+
+    def _file(self, prefix: str, said: dict[str, Any]) -> _Place:
+        return _Place(lambda key: f"{prefix}{key} in {self.path}", said, self.path.parent)
+
+    def _flat(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        """{"sandbox": {"size": ...}} -> {"sandbox.size": ...}, less what is no setting."""
+        flat: dict[str, Any] = {}
+        for key, value in table.items():
+            inner = value if key == "sandbox" and isinstance(value, dict) else None
+            flat |= {f"sandbox.{name}": each for name, each in inner.items()} if inner is not None else {key: value}
+        known = [key for key, each in KEYS.items() if each.in_file]
+        tables = () if prefix else _TABLES
+        for key in sorted(flat.keys() - set(known)):
+            self.problems.append(f"{prefix}{key} in {self.path}: {_unknown(key, [*known, *tables])}")
+        return {key: value for key, value in flat.items() if key in known}
+
+    def _settle_rivals(self, places: Sequence[_Place]) -> None:
+        for one, other in _RIVALS:
+            for at, place in enumerate(places):
+                if one in place.said and other in place.said:
+                    self.problems.append(
+                        f"{place.call(one)} and {place.call(other)} exclude one another: give one of them"
+                    )
+                if one in place.said or other in place.said:
+                    for lower in places[at + 1 :]:
+                        lower.said.pop(one, None)
+                        lower.said.pop(other, None)
+                    break
+
+    def _value(self, name: str, key: Key, places: Sequence[_Place]) -> Any:
+        for place in places:
+            if name not in place.said:
+                continue
+            try:
+                value = key.read(place.said[name])
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+                shown = "" if key.secret else f" is {place.said[name]!r:.80}, but"
+                self.problems.append(f"{place.call(name)}{shown} must be {key.expects}")
+                return None
+            return place.folder / value if isinstance(value, Path) else value
+        return None
+
+    def _mask_key(self, path: Path) -> bytes | None:
+        try:
+            return key_bytes(path.read_text("ascii"))
+        except OSError as error:
+            self.problems.append(f"the mask key file {path} cannot be read ({(error.strerror or 'no file').lower()})")
+        except ValueError:
+            self.problems.append(f"the mask key file {path} must hold {KEYS['mask_key'].expects}")
+        return None
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    sandbox = {key.removeprefix("sandbox."): value for key, value in values.items() if "." in key}
+    own = {key: value for key, value in values.items() if "." not in key}
+    return Settings(**own, sandbox=SandboxSettings(**sandbox))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        reason = (error.strerror or "no file").lower()
+        raise ConfigError(f"Cannot read the configuration file {path}: {reason}. Name another with --config.") from None
+    except ValueError as error:
+        raise ConfigError(f"The configuration file {path} is no TOML: {_place(error)}. Correct it there.") from None
+
+
+def _place(error: ValueError) -> str:
+    """Where it is broken; the parser's own words may quote a secret."""
+    found = re.search(r"\(at (.*?)\)", str(error))
+    return f"it cannot be read at {found[1]}" if found else "it is not in UTF-8"
+
+
+def _unknown(key: str, known: list[str], what: str = "setting") -> str:
+    if _LOOKS_LIKE_TOKEN.search(key) and not get_close_matches(key, ["token_file"], cutoff=0.85):
+        return _ADVICE
+    nearest = get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"there is no such {what}; the nearest is {nearest[0]}"
+
+
+def _sentence(problems: list[str]) -> str:
+    if len(problems) == 1:
+        return f"{problems[0]}."
+    return "\n  - ".join([f"{len(problems)} settings are wrong:", *problems])

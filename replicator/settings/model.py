@@ -1,0 +1,75 @@
+"""Every setting that the program knows, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Extended = Literal["auto", "on", "off"]
+Deletes = Literal["soft", "hard"]
+Policy = Literal["evolve", "freeze", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """The fake workspace of `region = "sandbox"`."""
+
+    size: Literal["small", "medium", "large"] = "small"
+    seed: int = 1
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, checked as far as it can be without asking anybody."""
+
+    region: Literal["us", "eu", "sandbox"] = "us"
+    base_url: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    #: A URL that may hold a password.
+    target: str = field(default="sqlite:///replica.db", repr=False)
+    schema: str = ""
+    prefix: str = ""
+    objects: tuple[str, ...] = ()
+    #: Objects and groups of which every version is kept.
+    history: tuple[str, ...] = ()
+    #: First days of months.
+    period: tuple[str, ...] = ()
+    extended: Extended = "auto"
+    #: Hours after which what did not move is read again all the same; 0 in every run.
+    reread_hours: float = 24.0
+    deletes: Deletes = "soft"
+    concurrency: int = 8
+    schema_policy: Policy = "evolve"
+    migrate: bool = True
+    mask_key: bytes | None = field(default=None, repr=False)
+    mask_key_file: Path | None = None
+    plain_secrets: frozenset[str] = frozenset()
+    deadline: float = 60.0
+    tries: int = 6
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to do with which connections, as `replicator run` does it."""
+
+    name: str
+    #: Names of connections.
+    connections: tuple[str, ...] = ()
+    #: Objects and groups; none: those of the connection.
+    objects: tuple[str, ...] = ()
+    mode: Literal["incremental", "full"] = "incremental"
+    #: Objects of which every version is kept; none: those of the connection.
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All that a file and the environment say."""
+
+    connections: Mapping[str, Settings]
+    jobs: Mapping[str, Job] = field(default_factory=dict)
