@@ -74,8 +74,8 @@ MUTATIONS = (
     Mutation(
         "commit a batch without the epoch",
         "target/stage.py",
-        "        with self.target.transaction() as connection:\n            self.lease.check(connection)\n            if batch",
-        "        with self.target.transaction() as connection:\n            if batch",
+        "            self.lease.check(connection)\n            if batch.rows",
+        "            if batch.rows",
         RESUME + PUBLISH,
     ),
     Mutation(
@@ -90,14 +90,14 @@ MUTATIONS = (
         "target/lease.py",
         "    if age < PATIENCE:",
         "    if False:",
-        RESUME + ("tests/cli/test_bad_databases.py",),
+        (*RESUME, "tests/cli/test_bad_databases.py"),
     ),
     Mutation(
         "a dead run is never taken over",
         "target/lease.py",
         "    if run is None or _gone(by):",
         "    if run is None:",
-        RESUME + ("tests/cli/test_stopping.py",),
+        (*RESUME, "tests/cli/test_stopping.py"),
     ),
     Mutation(
         "a token without rights empties what was seen",
