@@ -45,11 +45,11 @@ def main() -> int:
         command = ["node", str(Path(__file__).with_name("call.mjs")), url, "calls.json"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=True)
     told = json.loads(done.stdout)
-    print(
+    found = (
         f"{len(told['parsed'])} operations parsed, {len(told['failed'])} failed, {len(told['unknown'])} not in the SDK"
     )
-    for name, why in told["failed"].items():
-        print(f"{name}: {why}")
+    failures = [f"{name}: {why}" for name, why in told["failed"].items()]
+    sys.stdout.write("\n".join([found, *failures]) + "\n")
     return 1 if told["failed"] else 0
 
 
