@@ -53,7 +53,9 @@ class Line:
     written: int
 
 
-class _Quiet:
+class Quiet:
+    """Progress that nobody watches."""
+
     def began(self, run_id: str, objects: Sequence[str]) -> None: ...
     def reading(self, name: str, partitions: int) -> None: ...
     def page(self, name: str, *, rows: int, requests: int, done_partitions: int, total: int | None) -> None: ...
@@ -82,7 +84,7 @@ def measure(counts: dict[str, int], share: float, url: str) -> list[Line]:
 def _run(sandbox: Sandbox, target: Target, objects: Sequence[Object]) -> RunResult:
     stop = threading.Event()
     with Client(base_url="http://127.0.0.1:1", token=Token("sandbox"), transport=sandbox, stop=stop) as client:
-        result = replicate(target, client, Options(objects=tuple(objects)), _Quiet(), stop)
+        result = replicate(target, client, Options(objects=tuple(objects)), Quiet(), stop)
     if result.exit_code:
         sys.exit(f"The run failed: {result}")
     return result

@@ -139,12 +139,13 @@ def _objects(
     except ReplicatorError as error:
         return [], error
     with (
-        ThreadPoolExecutor(options.concurrency, "request") as pool,
+        # Whoever waits for the limit of one operation keeps nobody from the others.
+        ThreadPoolExecutor(options.concurrency * OBJECTS_AT_ONCE, "request") as pool,
         ThreadPoolExecutor(OBJECTS_AT_ONCE, "object") as lanes,
     ):
         around = Surroundings(
             target=target,
-            client=client,
+            client=client.at_most(options.concurrency),
             options=options,
             progress=progress,
             stop=stop,

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -112,6 +113,7 @@ class Client:
         self._revoked = threading.Event()
         self._total = Counters()
         self._counters: tuple[Counters, ...] = (self._total,)
+        self._gate: AbstractContextManager[object] = nullcontext()
 
     @property
     def requests(self) -> int:
@@ -126,6 +128,12 @@ class Client:
         """This same client, but what is asked through it counts into `counters` too. Close the original only."""
         view = copy.copy(self)
         view._counters = (*self._counters, counters)  # noqa: SLF001 - our own class
+        return view
+
+    def at_most(self, requests: int) -> Client:
+        """This same client, but with so many requests under way at once. Threads that wait for a limit do not count."""
+        view = copy.copy(self)
+        view._gate = threading.BoundedSemaphore(requests)  # noqa: SLF001 - our own class
         return view
 
     def get(
@@ -214,7 +222,8 @@ class Client:
         reply: Reply | Failed | None = None
         try:
             crashpoint("before request", ask.operation)
-            reply = self._transport.send(self._request(ask), self._patience.deadline)
+            with self._gate:
+                reply = self._transport.send(self._request(ask), self._patience.deadline)
             crashpoint("after request", ask.operation)
         finally:
             if reply is None or isinstance(reply, Failed):

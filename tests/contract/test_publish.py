@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from replicator.errors import MassDeletion, TargetError
 from tests.contract.replica import RULES, Replica, plan, plans
@@ -181,3 +181,25 @@ def test_what_a_token_without_rights_sees_empty_is_not_emptied(plans_replica: Re
     assert rows["plan_0002"]["write_keys"] != "[]"
     assert plans_replica.load([plan(1, writeKeys=["other"]), plan(2)]).updated == 2
     assert plans_replica.rows()["plan_0001"]["write_keys"] not in (kept, "[]")
+
+
+def test_hard_deletes_remove_what_this_listing_lacks_and_leave_earlier_tombstones(plans_replica: Replica) -> None:
+    plans_replica.load(plans(25))
+    second = plans_replica.begin_run("run-2")
+    second.load(plans(24))
+    third = second.begin_run("run-3")
+    counts = third.load(plans(23), hard=True)
+    assert (counts.deleted, counts.live) == (1, 23)
+    assert {*third.rows()} - {*third.live()} == {"plan_0024"}
+
+
+def test_a_stage_that_lost_rows_is_not_published(plans_replica: Replica) -> None:
+    plans_replica.load(plans(25))
+    second = plans_replica.begin_run("run-2")
+    stage = second.staged([plan(at, name="Other") for at in range(25)])
+    with second.target.begin() as connection:
+        connection.execute(delete(stage.table).where(stage.table.c.id == "plan_0003"))
+    before = second.rows()
+    with pytest.raises(TargetError, match="holds 24 rows where 25 were read; nothing was changed"):
+        second.publish(stage)
+    assert second.rows() == before

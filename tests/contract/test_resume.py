@@ -46,6 +46,14 @@ def test_a_stage_that_lost_rows_is_not_gone_on_with(plans_replica: Replica, loss
     assert plans_replica.load(plans(3)).inserted == 3
 
 
+def test_a_run_that_was_taken_over_publishes_nothing_into_an_empty_table_either(plans_replica: Replica) -> None:
+    old = plans_replica.staged(plans(6))
+    new = plans_replica.take_over("run-2")
+    with pytest.raises(RunLocked, match="took over"):
+        plans_replica.publish(old)
+    assert not new.rows()
+
+
 def test_a_run_that_was_taken_over_can_neither_stage_nor_publish(plans_replica: Replica) -> None:
     plans_replica.load(plans(5))
     old = plans_replica.staged(plans(6))

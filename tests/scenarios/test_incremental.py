@@ -87,6 +87,29 @@ def test_an_event_of_the_audit_trail_brings_the_details_of_its_record_forward(re
     assert replica.rows("sources", f"WHERE id = '{source}'")[0]["tracking_plan_id"] == plan
 
 
+def test_an_event_of_the_audit_trail_brings_the_children_of_its_record_forward(one: Replica) -> None:
+    words = ("AuditEvents", "UserGroups", "UserGroupUsers")
+    run(one, *words)
+    group = one.rows("user_groups", "WHERE member_count > 0 ORDER BY id")[0]
+    others = f"WHERE id NOT IN (SELECT id FROM user_group_users WHERE user_group_id = '{group['id']}') ORDER BY id"
+    emails = [row["email"] for row in one.rows("user_group_users", others)][: int(group["member_count"])]
+    # As many members as before, so that the group itself looks the same.
+    one.network.write("PUT", f"/group/{group['id']}/users", {"emails": emails})
+    counted = result(run(one, *words), "UserGroupUsers")
+    read = [path for path in one.network.paths() if path.endswith("/users")]
+    assert read == [f"/groups/{group['id']}/users"]
+    assert counted.inserted == len(emails)
+
+
+def test_children_whose_listing_moved_while_it_was_read_are_read_again_by_the_next_run(one: Replica) -> None:
+    one.network.on("/tracking-plans/*", net.data(lambda found: found["pagination"].update(totalEntries=99)))
+    first = result(run(one, "TrackingPlanRules"), "TrackingPlanRules")
+    assert "so nothing was deleted" in (first.unseen or "")
+    one.network.heal()
+    assert result(run(one, "TrackingPlanRules"), "TrackingPlanRules").skipped == 0
+    assert result(run(one, "TrackingPlanRules"), "TrackingPlanRules").skipped == 6
+
+
 def test_a_record_named_by_a_person_is_read_again(one: Replica) -> None:
     run(one, "Users")
     wanted = one.rows("users")[3]["id"]

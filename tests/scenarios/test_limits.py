@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from benchmarks import limits
 from replicator.sandbox import Sandbox
 from replicator.segment.limits import Limits
 from tests.scenarios.network import Network
@@ -63,3 +64,14 @@ def test_requests_are_those_of_the_run_though_the_client_served_others_before(on
 
         run = replicate(one.target, client, Options(objects=objects("Roles")), Told(), threading.Event())
     assert run.requests == 2
+
+
+def test_of_what_the_limits_allow_a_run_uses_nearly_all(tmp_path_factory: pytest.TempPathFactory) -> None:
+    counts = {"TrackingPlans": 90, "RulesPerPlan": 2, "Users": 120}
+    url = f"sqlite:///{tmp_path_factory.mktemp('limits') / 'replica.db'}"
+    words = ["TrackingPlanRules", "Users"]
+    gate, _ = limits.measure(counts, words, url, threads=8, speed=60.0, rate_limit=40)
+    assert gate.statuses.keys() == {200}
+    used = {bucket.name: bucket.used for bucket in gate.buckets() if bucket.windows > 2}
+    assert used.keys() == {"all others", "listRulesFromTrackingPlan"}
+    assert all(share and share >= 0.95 for share in used.values()), used

@@ -209,3 +209,9 @@ def test_the_sandboxs_consumers_agree_with_one_large_page(connect: Connect) -> N
         assert len(set(small)) == len(small)
         found += len(small)
     assert found > 0
+
+
+@pytest.mark.parametrize("held", [None, {}, "none", 0])
+def test_a_list_that_is_no_list_is_never_an_empty_page(connect: Connect, held: Any) -> None:
+    with pytest.raises(UnexpectedResponse, match="`things` is no list"):
+        read(connect(Answers({"things": held, "pagination": {}})), listing())

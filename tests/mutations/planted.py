@@ -1,0 +1,312 @@
+"""Bugs of the kind that loses or invents rows, as data: what to change in the source, and which tests must notice.
+
+Each was a mistake of somebody's: those of the list in the project's catalogue of faults, and of other tools.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PUBLISH = ("tests/contract/test_publish.py", "tests/contract/test_failures.py", "tests/scenarios/test_failures.py")
+RESUME = ("tests/contract/test_resume.py", "tests/scenarios/test_resume.py", "tests/scenarios/test_places.py")
+INCREMENTAL = ("tests/scenarios/test_incremental.py", "tests/scenarios/test_changes.py")
+FAULTS = ("tests/faults/test_catalogue_http.py",)
+CLIENT = ("tests/segment/test_faults.py", "tests/segment/test_limits.py", "tests/segment/test_retry.py")
+PAGES = ("tests/segment/test_pages.py", *FAULTS)
+SECRETS = ("tests/contract/test_values.py", "tests/properties/test_rows.py", "tests/scenarios/test_secrets.py")
+HISTORY = ("tests/contract/test_history.py", "tests/scenarios/test_history.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`old` stands exactly once in `file`, which lies below replicator/."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTATIONS = (
+    Mutation(
+        "delete what a partial listing lacks",
+        "target/publish.py",
+        'if filled and self.publication.extent != "none" else 0',
+        "if filled else 0",
+        PUBLISH + FAULTS,
+    ),
+    Mutation(
+        "delete without a second look",
+        "target/publish.py",
+        "if counts.absent and not publication.confirmed:",
+        "if counts.absent and False:",
+        PUBLISH + FAULTS + INCREMENTAL,
+    ),
+    Mutation(
+        "delete although records came twice",
+        "target/publish.py",
+        "if counts.absent and counts.duplicates and not publication.repeats:",
+        "if False:",
+        PUBLISH + FAULTS,
+    ),
+    Mutation(
+        "no guard against mass deletion",
+        "target/publish.py",
+        "if publication.allow_deletes or counts.deleted <= max(GUARD_ROWS, lived * GUARD_SHARE):",
+        "if counts.deleted >= 0:",
+        PUBLISH,
+    ),
+    Mutation(
+        "publish what was not counted",
+        "target/publish.py",
+        "if promised != staged:",
+        "if False:",
+        PUBLISH + RESUME,
+    ),
+    Mutation(
+        "commit the publication without the epoch",
+        "target/publish.py",
+        "        stage.lease.check(connection)\n        staged = int(",
+        "        staged = int(",
+        PUBLISH + RESUME,
+    ),
+    Mutation(
+        "commit a batch without the epoch",
+        "target/stage.py",
+        "            self.lease.check(connection)\n            if batch.rows",
+        "            if batch.rows",
+        RESUME + PUBLISH,
+    ),
+    Mutation(
+        "the epoch is looked at and not compared",
+        "target/lease.py",
+        "if epoch != self.epoch:",
+        "if False:",
+        RESUME + PUBLISH,
+    ),
+    Mutation(
+        "two runs at once",
+        "target/lease.py",
+        "    if age < PATIENCE:",
+        "    if False:",
+        (*RESUME, "tests/cli/test_bad_databases.py"),
+    ),
+    Mutation(
+        "a dead run is never taken over",
+        "target/lease.py",
+        "    if run is None or _gone(by):",
+        "    if run is None:",
+        (*RESUME, "tests/cli/test_stopping.py"),
+    ),
+    Mutation(
+        "a token without rights empties what was seen",
+        "target/publish.py",
+        'return case((and_(cast(new, Text) == "[]", old.is_not(None)), old), else_=new)',
+        "return new",
+        PUBLISH + FAULTS,
+    ),
+    Mutation(
+        "a record that returns stays deleted",
+        "target/publish.py",
+        "other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]",
+        "other = [table.c._fingerprint != source.c._fingerprint]",
+        PUBLISH + INCREMENTAL,
+    ),
+    Mutation(
+        "every row is written again",
+        "target/publish.py",
+        "other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]",
+        "other = [table.c._fingerprint.is_not(None)]",
+        PUBLISH,
+    ),
+    Mutation(
+        "hard deletes take earlier tombstones along",
+        "target/publish.py",
+        "mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)",
+        "mine = (self.table.c._deleted_at.is_not(None),)",
+        PUBLISH + INCREMENTAL,
+    ),
+    Mutation(
+        "go on with a stage that lost rows",
+        "target/stage.py",
+        "        if held != promised:",
+        "        if False:",
+        RESUME,
+    ),
+    Mutation(
+        "a cursor that comes again is followed",
+        "segment/pages.py",
+        "if page.next is not None and cursors.repeats(listing, page.next, seen):",
+        "if False:",
+        PAGES,
+    ),
+    Mutation(
+        "a missing list is an empty one",
+        "segment/pages.py",
+        "    found = _present(data, name)\n    if not isinstance(found, list):",
+        "    found = data.get(name) or []\n    if not isinstance(found, list):",
+        PAGES,
+    ),
+    Mutation(
+        "a null list is an empty one",
+        "segment/pages.py",
+        '        raise OffContract(f"`{name}` is no list")',
+        "        return []",
+        PAGES,
+    ),
+    Mutation(
+        "Retry-After is ignored",
+        "segment/retry.py",
+        "    said = _retry_after(headers, now)",
+        "    said = None",
+        CLIENT,
+    ),
+    Mutation(
+        "a 429 holds back one thread only",
+        "segment/limits.py",
+        "            if whole_token:",
+        "            if False:",
+        CLIENT,
+    ),
+    Mutation(
+        "a revoked token is asked with again",
+        "segment/client.py",
+        "            self._revoked.set()",
+        "            pass",
+        CLIENT + FAULTS,
+    ),
+    Mutation(
+        "a server's fault is not tried again",
+        "segment/answers.py",
+        "if status == 408 or status >= 500:",
+        "if status == 408 or status >= 600:",
+        CLIENT + FAULTS,
+    ),
+    Mutation(
+        "no deadline for a whole request",
+        "segment/client.py",
+        "self._transport.send(self._request(ask), self._patience.deadline)",
+        "self._transport.send(self._request(ask), 86_400.0)",
+        CLIENT + FAULTS,
+    ),
+    Mutation(
+        "what may not be seen is empty",
+        "extract.py",
+        "        except Inaccessible as why:\n            return Unseen(self.partition, why)",
+        "        except Inaccessible as why:\n            return Page([], None, None, plain=True, date=None)",
+        ("tests/scenarios/test_failures.py", "tests/extract", *FAULTS),
+    ),
+    Mutation(
+        "a parent that is gone has no children",
+        "extract.py",
+        "if self.single else Unseen(self.partition, why)",
+        "if why else Unseen(self.partition, why)",
+        ("tests/scenarios/test_failures.py", "tests/extract", *FAULTS),
+    ),
+    Mutation(
+        "records that go away while they are read are not noticed",
+        "extract.py",
+        "gone=found.count(None),",
+        "gone=0,",
+        ("tests/scenarios/test_failures.py", "tests/extract", *INCREMENTAL, *FAULTS),
+    ),
+    Mutation(
+        "a count that disagrees with the pages is believed",
+        "replicate.py",
+        "        elif fetched.checkpoint.done and total != held:",
+        "        elif False:",
+        FAULTS + PUBLISH,
+    ),
+    Mutation(
+        "a listing that moved deletes",
+        "replicate.py",
+        "or not self.object.absence_deletes or self.moved or self.figures.quarantined:",
+        "or not self.object.absence_deletes or self.figures.quarantined:",
+        FAULTS + PUBLISH + RESUME,
+    ),
+    Mutation(
+        "a record in quarantine is deleted",
+        "replicate.py",
+        "or not self.object.absence_deletes or self.moved or self.figures.quarantined:",
+        "or not self.object.absence_deletes or self.moved:",
+        ("tests/scenarios/test_quarantine.py", *FAULTS, *PUBLISH),
+    ),
+    Mutation(
+        "the bookmark is ahead of what was read",
+        "replicate.py",
+        'state={"bookmark": time_text(self.began - self.ahead)},',
+        'state={"bookmark": time_text(self.began + timedelta(hours=2))},',
+        ("tests/scenarios/test_windows.py", *INCREMENTAL),
+    ),
+    Mutation(
+        "windows do not overlap",
+        "replicate.py",
+        "    return time_text(datetime.fromisoformat(state.bookmark) - OVERLAP)",
+        "    return time_text(datetime.fromisoformat(state.bookmark))",
+        ("tests/scenarios/test_windows.py", *INCREMENTAL),
+    ),
+    Mutation(
+        "children of a parent that moved are not read again",
+        "due.py",
+        "or known.mark != mark_of(layout, partition, details=terms.details):",
+        "or not known.mark:",
+        INCREMENTAL,
+    ),
+    Mutation(
+        "what the audit trail names is not read again",
+        "due.py",
+        " or not terms.hints.isdisjoint(partition.params.values())",
+        "",
+        INCREMENTAL,
+    ),
+    Mutation(
+        "details are never read again",
+        "extract.py",
+        "known and mark and known.listed == mark and not details.is_due(known) else None",
+        "known and mark else None",
+        INCREMENTAL,
+    ),
+    Mutation(
+        "a listing that moved counts as read",
+        "replicate.py",
+        "        sure = not (self.moved or self.figures.quarantined)",
+        "        sure = True",
+        INCREMENTAL + FAULTS + RESUME,
+    ),
+    Mutation(
+        "children are read of a parent that could not be read",
+        "lanes.py",
+        "            if result.status not in _READ:",
+        "            if False:",
+        ("tests/scenarios/test_failures.py", *FAULTS),
+    ),
+    Mutation(
+        "another workspace's token is taken",
+        "run.py",
+        "def _same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n",
+        "def _same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n    return\n",
+        ("tests/scenarios/test_failures.py", "tests/scenarios/test_places.py", *FAULTS),
+    ),
+    Mutation(
+        "secrets are stored as they are",
+        "masks.py",
+        '                text = value.encode("utf-8", "surrogatepass")',
+        "                return value",
+        SECRETS,
+    ),
+    Mutation(
+        "unknown fields are never secret",
+        "encoder.py",
+        "extra[name] = self.mask(record[name]) if masks.says_secret(name) else",
+        "extra[name] = record[name] if masks.says_secret(name) else",
+        SECRETS,
+    ),
+    Mutation(
+        "the versions of a record overlap",
+        "target/history.py",
+        "    last = mark.last if in_step and mark else _last(connection, history)\n    moment = _after(now, last)",
+        "    moment = now",
+        HISTORY,
+    ),
+)
