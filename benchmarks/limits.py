@@ -49,13 +49,18 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What counts against one limit. `used` is the share of it in all windows but the last, None if one was enough."""
+    """What counts against one limit, in all windows but the last; None if one was enough.
+
+    `used` is the share of what the time that passed allowed, `filled` that of the windows alone, which does not shrink
+    where a busy machine begins one late.
+    """
 
     name: str
     limit: int
     requests: int
     windows: int
     used: float | None
+    filled: float | None
 
 
 @dataclass
@@ -99,7 +104,8 @@ def _bucket(name: str, limit: int, times: Sequence[float]) -> Bucket:
     spent = windows[-1][0] - windows[0][0]
     # Whole minutes that passed, whether anything was asked in them or not.
     used = sum(full) / (limit * spent / WINDOW) if full else None
-    return Bucket(name, limit, len(times), len(windows), used)
+    filled = sum(full) / (limit * len(full)) if full else None
+    return Bucket(name, limit, len(times), len(windows), used, filled)
 
 
 def measure(
