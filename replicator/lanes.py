@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -57,8 +57,6 @@ class Surroundings:
     mask_key: bytes
     #: By object; an error stands for a table that the object cannot be stored in.
     layouts: Mapping[str, Layout | ReplicatorError]
-    #: Runs the requests.
-    pool: Executor
 
 
 class Lanes:
@@ -150,11 +148,21 @@ class Lanes:
             now: datetime = around.target.dialect.now(connection)
         stage = Stage.open(around.target, around.lease, self.state, self.quarantine, layout)
         encoder = Encoder(layout, self.mask, around.mask_key)
-        replicate(stage, encoder, state, self._reading(thing, layout, parents, now), figures)
+        # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
+        pool = ThreadPoolExecutor(around.options.concurrency, "request")
+        try:
+            replicate(stage, encoder, state, self._reading(thing, layout, parents, now, pool), figures)
+        finally:
+            pool.shutdown(cancel_futures=True)
         return now
 
     def _reading(
-        self, thing: Object, layout: Layout, parents: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime
+        self,
+        thing: Object,
+        layout: Layout,
+        parents: Mapping[str, Sequence[Mapping[str, Any]]],
+        now: datetime,
+        pool: Executor,
     ) -> Reading:
         around, options = self.around, self.around.options
         wanted = options.extended == "on" or any(column.detail for column in layout.columns)
@@ -173,7 +181,7 @@ class Lanes:
         return Reading(
             run_id=around.ledger.run_id,
             client=around.client,
-            pool=around.pool,
+            pool=pool,
             width=options.concurrency,
             full=options.full or thing.name in options.anew,
             details=thing.detail is not None and options.extended != "off" and wanted,

@@ -138,11 +138,7 @@ def _objects(
         fitting = _evolve(target, ledger, options, layouts(objects, options))
     except ReplicatorError as error:
         return [], error
-    with (
-        # Whoever waits for the limit of one operation keeps nobody from the others.
-        ThreadPoolExecutor(options.concurrency * OBJECTS_AT_ONCE, "request") as pool,
-        ThreadPoolExecutor(OBJECTS_AT_ONCE, "object") as lanes,
-    ):
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE, "object") as lanes:
         around = Surroundings(
             target=target,
             client=client.at_most(options.concurrency),
@@ -153,7 +149,6 @@ def _objects(
             lease=held,
             mask_key=mask_key,
             layouts=fitting,
-            pool=pool,
         )
         return Lanes(around).perform(objects, lanes)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from benchmarks import limits
 from replicator.sandbox import Sandbox
 from replicator.segment.limits import Limits
 from tests.scenarios.network import Network
@@ -63,3 +65,15 @@ def test_requests_are_those_of_the_run_though_the_client_served_others_before(on
 
         run = replicate(one.target, client, Options(objects=objects("Roles")), Told(), threading.Event())
     assert run.requests == 2
+
+
+@pytest.mark.slow
+def test_of_what_the_limits_allow_a_run_uses_nearly_all(tmp_path: Path) -> None:
+    counts = {"TrackingPlans": 90, "RulesPerPlan": 2, "Users": 120}
+    words = ["TrackingPlanRules", "Users"]
+    url = f"sqlite:///{tmp_path / 'replica.db'}"
+    gate, _ = limits.measure(counts, words, url, threads=8, speed=10.0, rate_limit=40)
+    assert gate.statuses.keys() == {200}
+    filled = {bucket.name: bucket.filled for bucket in gate.buckets() if bucket.windows > 2}
+    assert filled.keys() == {"all others", "listRulesFromTrackingPlan"}
+    assert all(share and share >= 0.95 for share in filled.values()), filled
