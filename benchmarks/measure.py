@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 
@@ -24,7 +25,7 @@ def measure(job: str, *arguments: str) -> dict[str, Any]:
 @cache
 def _compiled() -> dict[str, str]:
     """An environment in which modules are compiled once, as where pip installs the wheel; a checkout need not allow it."""
-    folder = os.path.join(tempfile.gettempdir(), f"replicator-benchmarks-{os.getuid()}-{sys.hexversion:x}")
+    folder = str(Path(tempfile.gettempdir()) / f"replicator-benchmarks-{os.getuid()}-{sys.hexversion:x}")
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = inherited | {"PYTHONPYCACHEPREFIX": folder}
     modules = "benchmarks.jobs, replicator.run, replicator.sandbox, alembic.autogenerate, psycopg, pymysql, httpx"

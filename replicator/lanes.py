@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,19 +68,41 @@ class Lanes:
         self.mask = masks.keyed(around.mask_key)
         self.results: dict[str, ObjectResult] = {}
         self.fatal: ReplicatorError | None = None
+        #: Objects of which something is known, so that an event can say that it moved.
+        self.known: frozenset[str] = frozenset()
+        self._named: frozenset[str] | None = None
+        self._naming = threading.Lock()
 
     def perform(self, objects: Sequence[Object], lanes: Executor) -> tuple[list[ObjectResult], ReplicatorError | None]:
         """Every object's result, and the error that stopped the run before its end."""
+        self.known = self._read_before()
         waiting = list(objects)
         running: dict[Future[ObjectResult], str] = {}
         while waiting or running:
-            for thing in [each for each in waiting if _ready(each, waiting, running.values())]:
+            for thing in [each for each in waiting if self._ready(each, waiting, running.values())]:
                 waiting.remove(thing)
                 running[lanes.submit(self._one, thing)] = thing.name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 self.results[running.pop(future)] = result = future.result()
                 self.around.progress.finished(result)
         return [self.results[thing.name] for thing in objects], self.fatal
+
+    def _read_before(self) -> frozenset[str]:
+        if self.around.options.full:
+            return frozenset()
+        with self.around.target.reading() as connection:
+            return frozenset(self.state.every(connection))
+
+    def _ready(self, thing: Object, waiting: Sequence[Object], running: Iterable[str]) -> bool:
+        """After its parents; and after the audit trail, if that can tell what of it moved."""
+        before = {parent.object for parent in thing.parents}
+        if self._heeds(thing):
+            before.add(_TRAIL)
+        return before.isdisjoint(running) and before.isdisjoint(each.name for each in waiting)
+
+    def _heeds(self, thing: Object) -> bool:
+        """Whether events may bring a reread forward: of what was never read, everything is read anyway."""
+        return thing.name in self.known and bool(thing.parents or thing.detail)
 
     def _one(self, thing: Object) -> ObjectResult:
         """One object's failure is its own; what stops everything is kept for the run."""
@@ -202,26 +224,25 @@ class Lanes:
     def _hints(self, thing: Object) -> frozenset[str]:
         """Ids that events of this run's audit trail name, and those that a person named."""
         asked = self.around.options.ids
-        if not (thing.parents or thing.detail) or self.results.get(_TRAIL) is None:
+        if not self._heeds(thing) or self.results.get(_TRAIL) is None:
             return asked
+        with self._naming:
+            if self._named is None:
+                self._named = self._named_by_events()
+        return asked | self._named
+
+    def _named_by_events(self) -> frozenset[str]:
         layout = self._layout(by_name[_TRAIL])
         table = object_table(self.around.target, layout)
         query = select(table.c.resource_id).distinct().where(table.c._run_id == self.around.ledger.run_id)
         # A read of ours leaves an event, too (resources.md, "Change detection").
         query = query.where(table.c.type.not_like("%Retrieved"))
         with self.around.target.reading() as connection:
-            return asked.union(connection.execute(query).scalars())
+            return frozenset(connection.execute(query).scalars())
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
         layout = self.around.layouts[name]
         return [] if isinstance(layout, ReplicatorError) else live_rows(self.around.target, connection, layout)
-
-
-def _ready(thing: Object, waiting: Sequence[Object], running: Any) -> bool:
-    """After its parents; and after the audit trail, if that can tell what of it moved."""
-    unfinished = {each.name for each in waiting}.union(running)
-    before = {parent.object for parent in thing.parents}
-    return not unfinished & (before | {_TRAIL} if thing.parents or thing.detail else before)
 
 
 def _told(thing: Object, figures: Figures, status: Status | None = None, error: str | None = None) -> ObjectResult:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from replicator.sandbox import Request, Response
 from tests.scenarios import network as net
-from tests.scenarios.replica import Replica, result
+from tests.scenarios.replica import Replica, Told, result
 
 DAY = timedelta(hours=24)
 
@@ -172,3 +174,17 @@ def test_the_certificate_tells_equal_sets_of_ids_from_others(one: Replica) -> No
     other = result(run(one, "Labels", "TrackingPlanRules", reread=timedelta(0)), "TrackingPlanRules")
     assert other.ids not in {None, first.ids}
     assert one.state("TrackingPlanRules")["ids"] == other.ids
+
+
+def test_what_was_never_read_does_not_wait_for_the_audit_trail(one: Replica) -> None:
+    def late(_request: Request, answer: Response) -> Response:
+        time.sleep(0.5)
+        return answer
+
+    one.network.on("/audit-events", late)
+    told = Told()
+    assert one.run("AuditEvents", "Sources", told=told).status == "done"
+    assert next(iter(told.results)) == "Sources"
+    told = Told()
+    assert one.run("AuditEvents", "Sources", told=told).status == "done"
+    assert next(iter(told.results)) == "AuditEvents"
