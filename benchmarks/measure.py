@@ -24,7 +24,7 @@ def measure(job: str, *arguments: str) -> dict[str, Any]:
 
 @cache
 def _compiled() -> dict[str, str]:
-    """An environment in which modules are compiled once, as where pip installs the wheel; a checkout need not allow it."""
+    """An environment in which modules are compiled once, as they are where pip installed the wheel."""
     folder = str(Path(tempfile.gettempdir()) / f"replicator-benchmarks-{os.getuid()}-{sys.hexversion:x}")
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = inherited | {"PYTHONPYCACHEPREFIX": folder}
