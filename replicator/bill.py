@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from replicator import periods
 from replicator.catalog import with_parents
-from replicator.catalog.detection import reads_details
 from replicator.catalog.model import Object, Paging, Window
 from replicator.errors import SegmentError
-from replicator.options import refuse_without_period
+from replicator.options import reads_details, refuse_without_period
 from replicator.remembered import Remembered
 from replicator.run import Options, layouts
 from replicator.segment.pages import pages
@@ -107,7 +106,7 @@ def _incremental(thing: Object, options: Options, known: Remembered) -> ObjectBi
     due = [each for each in listings if each.due]
     records = known.records[thing.name]
     pages_ = sum(max(1, math.ceil(each.records / thing.listing.page_size)) for each in due)
-    gets = max(0, records - known.fresh.get(thing.name, 0)) if reads_details(thing, options.extended) and due else 0
+    gets = max(0, records - known.fresh.get(thing.name, 0)) if reads_details(thing, options) and due else 0
     return ObjectBill(
         thing.name,
         records,
@@ -152,7 +151,7 @@ def _billed(
         pages_ = max(listings, per_page)
         # A listing of several partitions may need more pages than the sum would fill.
         exact = exact and (listings == 1 or records <= thing.listing.page_size)
-    gets = (records or 0) if reads_details(thing, options.extended) else 0
+    gets = (records or 0) if reads_details(thing, options) else 0
     sure = exact and partitions is not None
     return ObjectBill(thing.name, records, partitions, pages_ + gets, sure, source, gets=gets)
 

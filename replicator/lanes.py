@@ -16,6 +16,7 @@ from replicator import masks
 from replicator.catalog import by_name
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
+from replicator.options import reads_details
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
 from replicator.replicate import replicate
@@ -173,7 +174,7 @@ class Lanes:
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
         pool = ThreadPoolExecutor(around.options.concurrency, "request")
         try:
-            replicate(stage, encoder, state, self._reading(thing, layout, parents, now, pool), figures)
+            replicate(stage, encoder, state, self._reading(thing, parents, now, pool), figures)
         finally:
             pool.shutdown(cancel_futures=True)
         return now
@@ -181,13 +182,11 @@ class Lanes:
     def _reading(
         self,
         thing: Object,
-        layout: Layout,
         parents: Mapping[str, Sequence[Mapping[str, Any]]],
         now: datetime,
         pool: Executor,
     ) -> Reading:
         around, options = self.around, self.around.options
-        wanted = options.extended == "on" or any(column.detail for column in layout.columns)
 
         def started(partitions: int) -> None:
             around.progress.reading(thing.name, partitions)
@@ -206,7 +205,7 @@ class Lanes:
             pool=pool,
             width=options.concurrency,
             full=options.full or thing.name in options.anew,
-            details=thing.detail is not None and options.extended != "off" and wanted,
+            details=reads_details(thing, options),
             periods=options.periods_of(thing),
             parent_rows=parents,
             allow_deletes=thing.name in options.allow_deletes,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from replicator.catalog.model import Object, Window
+from replicator.catalog.model import Column, Object, Window
 from replicator.errors import UsageError
 from replicator.rows import Layout
 
@@ -46,6 +46,10 @@ class Options:
     concurrency: int = 8
     #: "Object.column" names whose secrets are stored as they are.
     plain: frozenset[str] = frozenset()
+    #: "Object.column" names whose values are masked although they are no secrets.
+    masked: frozenset[str] = frozenset()
+    #: "Object.column" names that are not stored at all.
+    leave_out: frozenset[str] = frozenset()
     mask_key: bytes | None = None
 
     @property
@@ -73,11 +77,25 @@ def refuse_without_period(options: Options) -> None:
 
 def layouts(objects: Sequence[Object], options: Options) -> dict[str, Layout]:
     """The stored columns of each object; without details their columns are left alone."""
-    return {thing.name: _layout(thing, options) for thing in objects}
+    return {thing.name: layout_of(thing, options) for thing in objects}
 
 
-def _layout(thing: Object, options: Options) -> Layout:
-    plain = {column.name for column in thing.columns if f"{thing.name}.{column.name}" in options.plain}
-    columns = tuple(replace(column, secret=column.secret and column.name not in plain) for column in thing.columns)
-    thing = replace(thing, columns=columns)
-    return Layout(thing, tuple(column for column in columns if options.extended != "off" or not column.detail))
+def layout_of(thing: Object, options: Options) -> Layout:
+    """What of the object is stored, and how; its other fields are known, and go nowhere."""
+
+    def named(column: Column, names: frozenset[str]) -> bool:
+        return f"{thing.name}.{column.name}" in names
+
+    columns = tuple(
+        replace(column, secret=named(column, options.masked) or (column.secret and not named(column, options.plain)))
+        for column in thing.columns
+    )
+    stored = (column for column in columns if options.extended != "off" or not column.detail)
+    kept = tuple(column for column in stored if not named(column, options.leave_out))
+    return Layout(replace(thing, columns=columns), kept)
+
+
+def reads_details(thing: Object, options: Options) -> bool:
+    """Whether records of the object are asked for one by one: where a stored column needs it, or all are wanted."""
+    wanted = options.extended == "on" or any(column.detail for column in layout_of(thing, options).columns)
+    return thing.detail is not None and options.extended != "off" and wanted

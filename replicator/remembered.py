@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from replicator.catalog.detection import reads_details
 from replicator.due import Terms, is_due
-from replicator.options import Options, layouts
+from replicator.options import Options, layouts, reads_details
 from replicator.partitions import partitions
 from replicator.target import evolve, migrate
 from replicator.target.bookkeeping import REVISION, bookkeeping
@@ -67,7 +66,7 @@ class Remembered:
             return cls(
                 told,
                 {thing.name: reader.listings(thing, told[thing.name]) for thing in whole},
-                {thing.name: reader.fresh(thing) for thing in whole if reads_details(thing, options.extended)},
+                {thing.name: reader.fresh(thing) for thing in whole if reads_details(thing, options)},
             )
 
 
@@ -89,7 +88,7 @@ class _Reader:
             now=self.now,
             reread=self.options.reread,
             full=self._full(thing),
-            details=reads_details(thing, self.options.extended),
+            details=reads_details(thing, self.options),
             hints=self.options.ids,
         )
         layout = self.layouts[thing.name]

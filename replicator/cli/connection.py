@@ -149,17 +149,11 @@ def sqlite_file(url: str) -> Path | None:
 
 def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Options:
     """The settings in the words of replicator.run; the objects are those of `words`, else of the settings."""
-    from replicator.catalog import find, select
+    from replicator.catalog import select
     from replicator.run import Options
+    from replicator.selection import checked
 
-    for name in settings.plain_secrets:
-        thing, _, column = name.partition(".")
-        known = {each.name: each for each in find(thing).columns}
-        if column not in known or not known[column].secret:
-            secret = ", ".join(each.name for each in known.values() if each.secret) or "none"
-            raise ConfigError(
-                f"plain_secrets: {find(thing).name} has no secret column {column}; its secret columns: {secret}."
-            )
+    leave_out, masked, plain = checked(settings.leave_out, settings.masked, settings.plain_secrets)
     return Options(
         objects=select(words or settings.objects),
         reread=timedelta(hours=settings.reread_hours),
@@ -170,7 +164,9 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         policy=settings.schema_policy,
         migrate=settings.migrate,
         concurrency=settings.concurrency,
-        plain=frozenset(_canonical(name) for name in settings.plain_secrets),
+        plain=plain,
+        masked=masked,
+        leave_out=leave_out,
         mask_key=settings.mask_key,
         **more,
     )
@@ -181,10 +177,3 @@ def kept(settings: Settings) -> frozenset[str]:
     from replicator.catalog import select
 
     return frozenset(thing.name for thing in select(settings.history)) if settings.history else frozenset()
-
-
-def _canonical(name: str) -> str:
-    from replicator.catalog import find
-
-    thing, _, column = name.partition(".")
-    return f"{find(thing).name}.{column}"

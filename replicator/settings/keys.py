@@ -123,6 +123,8 @@ KEYS: Mapping[str, Key] = {
         key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False
     ),
     "mask_key_file": _PATH,
+    "leave_out": Key(_columns, "a list of columns such as Users.email"),
+    "masked": Key(_columns, "a list of columns such as Users.email"),
     "plain_secrets": Key(_columns, "a list of columns such as Sources.write_keys"),
     "deadline": _number(1, 3600, float),
     "tries": _number(1, 100),

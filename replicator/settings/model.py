@@ -47,6 +47,10 @@ class Settings:
     migrate: bool = True
     mask_key: bytes | None = field(default=None, repr=False)
     mask_key_file: Path | None = None
+    #: Columns, as Users.email, that are not stored.
+    leave_out: frozenset[str] = frozenset()
+    #: Columns that are masked as secrets are.
+    masked: frozenset[str] = frozenset()
     plain_secrets: frozenset[str] = frozenset()
     deadline: float = 60.0
     tries: int = 6
