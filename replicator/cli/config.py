@@ -26,6 +26,7 @@ def check(context: typer.Context, *, config: options.Config = None) -> int:
     """Read the file and the environment, and name every problem; ask neither Segment nor a database."""
     found = load_all(context.obj or {}, {}, config=config)
     _refuse_unknown_objects(found)
+    _refuse_unknown_columns(found)
     counted = f"{plural(len(found.connections), 'connection')}, {plural(len(found.jobs), 'job')}"
     typer.echo(f"The configuration is right: {counted}.")
     return 0
@@ -73,6 +74,13 @@ def _refuse_unknown_objects(found: Configuration) -> None:
     asked: list[Settings | Job] = [*found.connections.values(), *found.jobs.values()]
     for words in [words for each in asked for words in (each.objects, each.history) if words]:
         select(words)
+
+
+def _refuse_unknown_columns(found: Configuration) -> None:
+    from replicator.selection import checked
+
+    for each in found.connections.values():
+        checked(each.leave_out, each.masked, each.plain_secrets)
 
 
 def _lines(table: Mapping[str, Any], name: str = "") -> list[str]:

@@ -84,3 +84,11 @@ def test_one_connection_that_cannot_run_leaves_the_others_right(replicator: Run,
     assert "The folder none of the target file a.db does not exist" in outcome.error
     assert "1 object, 6 inserted" in outcome.out
     assert replicator("--connection", "b", "runs", "--json").document["runs"][0]["mode"] == "full"
+
+
+def test_check_names_columns_that_cannot_be_left_out_or_masked(replicator: Run, folder: Path) -> None:
+    (folder / "replicator.toml").write_text('leave_out = ["Users.id"]\nmasked = ["users.mail"]')
+    outcome = replicator("config", "check")
+    assert outcome.code == 2
+    assert "leave_out: Users.id must stay as it is" in outcome.err
+    assert "masked: Users has no column mail; the nearest is email" in outcome.err
