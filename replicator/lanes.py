@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from replicator import masks
+from replicator.about import Threads, about
 from replicator.catalog import by_name
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
@@ -82,7 +83,7 @@ class Lanes:
         while waiting or running:
             for thing in [each for each in waiting if self._ready(each, waiting, running.values())]:
                 waiting.remove(thing)
-                running[lanes.submit(self._one, thing)] = thing.name
+                running[lanes.submit(self._told, thing)] = thing.name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 self.results[running.pop(future)] = result = future.result()
                 self.around.progress.finished(result)
@@ -104,6 +105,10 @@ class Lanes:
     def _heeds(self, thing: Object) -> bool:
         """Whether events may bring a reread forward: of what was never read, everything is read anyway."""
         return thing.name in self.known and bool(thing.parents or thing.detail)
+
+    def _told(self, thing: Object) -> ObjectResult:
+        with about(object=thing.name):
+            return self._one(thing)
 
     def _one(self, thing: Object) -> ObjectResult:
         """One object's failure is its own; what stops everything is kept for the run."""
@@ -172,7 +177,7 @@ class Lanes:
         stage = Stage.open(around.target, around.lease, self.state, self.quarantine, layout)
         encoder = Encoder(layout, self.mask, around.mask_key)
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
-        pool = ThreadPoolExecutor(around.options.concurrency, "request")
+        pool = Threads(around.options.concurrency, "request")
         try:
             replicate(stage, encoder, state, self._reading(thing, parents, now, pool), figures)
         finally:

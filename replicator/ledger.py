@@ -35,10 +35,10 @@ class Ledger:
     books: Bookkeeping
     run_id: str
 
-    def begin(self, mode: str) -> None:
+    def begin(self, mode: str, job: str | None = None) -> None:
         """Makes the run's row."""
         zero = dict.fromkeys(("requests", "inserted", "updated", "unchanged", "deleted", "quarantined"), 0)
-        row = {"id": self.run_id, "scope": self.target.place.scope, "mode": mode, "status": "running"}
+        row = {"id": self.run_id, "scope": self.target.place.scope, "job": job, "mode": mode, "status": "running"}
         runs = self.books.runs
         with self.target.begin() as connection:
             now = self.target.dialect.now(connection)

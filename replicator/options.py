@@ -40,6 +40,8 @@ class Options:
     reread: timedelta = timedelta(hours=24)
     #: Ids of records to read again now, with their children and details.
     ids: frozenset[str] = frozenset()
+    #: The job of the configuration that this is a run of.
+    job: str | None = None
     policy: Policy = "evolve"
     migrate: bool = True
     #: Requests at once, over all objects.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,20 +17,32 @@ _TURN_SECONDS = 0.01
 _M_ARENA_MAX, _ARENAS = -8, 1
 
 
+_LOCK = threading.Lock()
+#: What was set when each of the runs began that go on now.
+_RUNS: list[tuple[tuple[int, int, int], float]] = []
+
+
 @contextmanager
 def steady() -> Iterator[None]:
     """Sets the pace and puts back what was set before; call it before the threads are started."""
-    collect_after, turn = gc.get_threshold(), sys.getswitchinterval()
-    few_arenas()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, *collect_after[1:])
-    sys.setswitchinterval(_TURN_SECONDS)
+    with _LOCK:
+        _RUNS.append((gc.get_threshold(), sys.getswitchinterval()))
+        if len(_RUNS) == 1:
+            few_arenas()
+            gc.freeze()
+            gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+            sys.setswitchinterval(_TURN_SECONDS)
     try:
         yield
     finally:
-        sys.setswitchinterval(turn)
-        gc.set_threshold(*collect_after)
-        gc.unfreeze()
+        with _LOCK:
+            # The first of several at once found what was set before all of them.
+            first = _RUNS[0]
+            _RUNS.pop()
+            if not _RUNS:
+                gc.set_threshold(*first[0])
+                sys.setswitchinterval(first[1])
+                gc.unfreeze()
 
 
 def few_arenas() -> None:

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from replicator import pace, periods
+from replicator.about import Threads, about
 from replicator.catalog import with_parents
 from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError
 from replicator.lanes import Lanes, Surroundings
@@ -62,14 +62,14 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
     books = bookkeeping(target.dialect)
     ledger = Ledger(target, books, uuid.uuid4().hex)
     # Before the lease is taken: who finds it held looks there for the heartbeat.
-    ledger.begin(options.mode)
+    ledger.begin(options.mode, options.job)
     try:
         held = lease.acquire(target, books, ledger.run_id)
     except ReplicatorError:
         ledger.withdraw()
         raise
     try:
-        with pace.steady(), ledger.beating():
+        with pace.steady(), ledger.beating(), about(run=ledger.run_id):
             return _run(target, client, options, progress, stop, ledger, held)
     finally:
         _give_back(target, held)
@@ -138,7 +138,7 @@ def _objects(
         fitting = _evolve(target, ledger, options, layouts(objects, options))
     except ReplicatorError as error:
         return [], error
-    with ThreadPoolExecutor(OBJECTS_AT_ONCE, "object") as lanes:
+    with Threads(OBJECTS_AT_ONCE, "object") as lanes:
         around = Surroundings(
             target=target,
             client=client.at_most(options.concurrency),

@@ -12,8 +12,10 @@ from replicator.settings import CONNECTION_VARIABLE
 from . import (
     check,
     config,
+    daemon,
     health,
     history,
+    jobs,
     objects,
     quarantine,
     refresh,
@@ -84,6 +86,8 @@ app.command(context_settings=WORDS)(check.check)
 app.command()(objects.objects)
 app.command()(status.status)
 app.command()(run.run)
+app.command()(jobs.jobs)
+app.command()(daemon.daemon)
 app.command()(runs.runs)
 app.command()(health.health)
 app.command()(history.history)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from replicator import about
+
 from .resort import DEBUG, scrubbed
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -42,6 +44,7 @@ class _Formatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
+        event |= about.told()
         event |= {name: value for name, value in vars(record).items() if name not in _USUAL}
         if record.exc_info and self._environ.get(DEBUG):
             event["traceback"] = self.formatException(record.exc_info)

@@ -16,6 +16,7 @@ from . import connection, options, replicate, resort
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from replicator.options import Options
     from replicator.outcome import RunResult
     from replicator.settings import Configuration, Job, Settings
 
@@ -51,10 +52,15 @@ def run(
 
 def perform(context: typer.Context, job: Job, settings: Settings) -> RunResult:
     """The job for one connection, as `replicator replicate` would do it."""
-    settings = replace(settings, history=job.history or settings.history)
-    chosen = connection.run_options(settings, job.objects, full=job.mode == "full")
+    chosen = options_of(job, settings)
     replicate.refuse(settings, chosen)
     return replicate.told(context, settings, chosen, as_json=False)
+
+
+def options_of(job: Job, settings: Settings) -> Options:
+    """What the job asks for; what it leaves open, the connection says."""
+    settings = replace(settings, history=job.history or settings.history)
+    return connection.run_options(settings, job.objects, full=job.mode == "full", job=job.name)
 
 
 def _job(found: Configuration, name: str) -> Job:

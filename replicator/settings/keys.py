@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from replicator.settings import schedule
+
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 #: A range of more months than this is a typing mistake.
 _MOST_MONTHS = 240
@@ -93,6 +95,11 @@ def key_bytes(value: Any) -> bytes:
     return value.strip().encode()
 
 
+def _interval(value: Any) -> str:
+    schedule.interval(value)
+    return str(value)
+
+
 def _counts(value: Any) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(type(count) is int and count >= 0 for count in value.values()):
         raise ValueError
@@ -134,10 +141,15 @@ KEYS: Mapping[str, Key] = {
 }
 
 
+_ZONE = Key(schedule.zone, "the name of a time zone such as Europe/Berlin")
 _OBJECTS = Key(_words, "a list of objects and groups")
 JOB_KEYS: Mapping[str, Key] = {
     "connections": Key(_words, "a list of names of connections"),
     "objects": _OBJECTS,
     "mode": _one_of("incremental", "full"),
     "history": _OBJECTS,
+    "schedule": Key(schedule.cron, "five fields of cron, such as 0 3 * * *, that some time comes true for"),
+    "every": Key(_interval, "an interval from 5s to 366d, such as 15m"),
+    "time_zone": _ZONE,
+    "jitter": _number(0, 86_400, float),
 }

@@ -149,6 +149,10 @@ class _Loader:
             )
         rest = {key: value for key, value in table.items() if key != "sync"}
         values = {"connections": connections, **self._plain(f"jobs.{name}", rest, JOB_KEYS)}
+        if "schedule" in values and "every" in values:
+            self.problems.append(
+                f"jobs.{name}.schedule and jobs.{name}.every in {self.path} exclude one another: give one of them"
+            )
         for each in sorted(set(values["connections"]) - set(connections)):
             self.problems.append(
                 f"jobs.{name}.connections in {self.path}: {_unknown(each, list(connections), 'connection')}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from replicator.settings.schedule import Schedule, interval
+
 Extended = Literal["auto", "on", "off"]
 Deletes = Literal["soft", "hard"]
 Policy = Literal["evolve", "freeze", "fail"]
@@ -69,6 +71,19 @@ class Job:
     mode: Literal["incremental", "full"] = "incremental"
     #: Objects of which every version is kept; none: those of the connection.
     history: tuple[str, ...] = ()
+    #: Five fields of cron; or an interval in `every`.
+    schedule: str | None = None
+    every: str | None = None
+    time_zone: str = "UTC"
+    #: Seconds by which its time is put off at most.
+    jitter: float = 0.0
+
+    @property
+    def timing(self) -> Schedule | None:
+        """When the daemon performs it; None: never."""
+        if self.every:
+            return Schedule(every=interval(self.every))
+        return Schedule(cron=self.schedule, zone=self.time_zone) if self.schedule else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

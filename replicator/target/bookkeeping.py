@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0002"
+REVISION = "0003"
 PREFIX = "_replicator_"
 
 
@@ -82,6 +82,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("holder", word, nullable=False),
             Column("version", word, nullable=False),
             Column("error", long),
+            Column("job", word),
         ),
         run_objects=table(
             "run_objects",

@@ -114,7 +114,7 @@ def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
 def _refuse_if_alive(target: Target, books: Bookkeeping, connection: Connection, run_id: str, by: str) -> None:
     runs = books.runs
     run = connection.execute(select(runs.c.heartbeat_at, runs.c.started_at).where(runs.c.id == run_id)).first()
-    if run is None or _gone(by):
+    if run is None or gone(by):
         return
     age = target.dialect.now(connection) - run.heartbeat_at
     if age < PATIENCE:
@@ -124,7 +124,7 @@ def _refuse_if_alive(target: Target, books: Bookkeeping, connection: Connection,
         )
 
 
-def _gone(by: str) -> bool:
+def gone(by: str) -> bool:
     """Whether that process ran on this machine, in our space of process ids, and is no more."""
     words, mine = by.split(" "), holder().split(" ")
     if len(words) != len(mine) or (words[0], words[3]) != (mine[0], mine[3]):

@@ -1,0 +1,70 @@
+"""The jobs that have a schedule, and what the ledger of each connection says of their turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from replicator.settings import turns
+from replicator.settings.turns import Past
+
+if TYPE_CHECKING:
+    from replicator.settings import Configuration, Job
+    from replicator.target.database import Target
+
+#: So many runs of a job tell how often it failed in a row.
+_LOOKED_AT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A job of one connection: its newest run, and when it is due; None while it runs."""
+
+    job: Job
+    last: Past | None
+    due: datetime | None
+
+
+def of(target: Target, connection: str, jobs: list[Job]) -> tuple[list[Turn], datetime]:
+    """The turns of the jobs that have a schedule, by the database's clock, and what time it is there."""
+    with target.reading() as reading:
+        now = target.dialect.now(reading)
+    return [_turn(target, connection, job, now) for job in jobs], now
+
+
+def _turn(target: Target, connection: str, job: Job, now: datetime) -> Turn:
+    runs = past(target, job.name, now)
+    if job.timing is None:
+        return Turn(job, runs[0] if runs else None, None)
+    jitter, name = timedelta(seconds=job.jitter), f"{job.name} {connection}"
+    return Turn(job, runs[0] if runs else None, turns.turn(job.timing, runs, now, jitter=jitter, name=name))
+
+
+def past(target: Target, job: str, now: datetime) -> list[Past]:
+    """The newest runs of that job, the newest first. One that was killed died when it was last heard of."""
+    from sqlalchemy import select
+
+    from replicator.target.bookkeeping import bookkeeping
+    from replicator.target.lease import PATIENCE, gone
+
+    runs = bookkeeping(target.dialect).runs
+    query = select(runs).where(runs.c.scope == target.place.scope, runs.c.job == job)
+    with target.reading() as reading:
+        rows = reading.execute(query.order_by(runs.c.started_at.desc()).limit(_LOOKED_AT)).mappings().all()
+    found = []
+    for row in rows:
+        if row["status"] != "running":
+            found.append(Past(row["status"], row["started_at"], row["finished_at"] or row["heartbeat_at"]))
+        elif now - row["heartbeat_at"] >= PATIENCE or gone(row["holder"]):
+            found.append(Past("died", row["started_at"], row["heartbeat_at"]))
+        else:
+            found.append(Past("running", row["started_at"], None))
+    return found
+
+
+def by_connection(found: Configuration) -> dict[str, list[Job]]:
+    """Each connection that some job with a schedule is for, with those jobs."""
+    scheduled = [job for job in found.jobs.values() if job.timing]
+    named = {name: [job for job in scheduled if name in job.connections] for name in found.connections}
+    return {name: jobs for name, jobs in named.items() if jobs}
