@@ -1,4 +1,4 @@
-"""What the work of a thread is about (run, connection, object), for its log lines; threads that it starts carry it on."""
+"""What a thread works on (run, connection, object), for its log lines; threads that it starts carry it on."""
 
 from __future__ import annotations
 
