@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,13 +30,13 @@ def test_the_page_s_configuration_stores_what_it_says_and_its_statement_removes_
     assert command("replicate").code == 0
     Path("replicator.toml").write_text(block("toml"))
     assert command("replicate").code == 0
-    with sqlite3.connect("private.db") as database:
+    with closing(sqlite3.connect("private.db")) as database:
         assert all(email.startswith("masked:") for (email,) in database.execute("SELECT email FROM users"))
         assert any(name for (name,) in database.execute("SELECT name FROM users"))
         database.execute(block("sql"))
     again = command("replicate")
     assert again.code == 0
-    with sqlite3.connect("private.db") as database:
+    with closing(sqlite3.connect("private.db")) as database:
         columns = [row[1] for row in database.execute("PRAGMA table_info(users)")]
     assert "email" in columns
     assert "name" not in columns
