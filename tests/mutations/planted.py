@@ -95,7 +95,7 @@ MUTATIONS = (
     Mutation(
         "a dead run is never taken over",
         "target/lease.py",
-        "    if run is None or _gone(by):",
+        "    if run is None or gone(by):",
         "    if run is None:",
         (*RESUME, "tests/cli/test_stopping.py"),
     ),
