@@ -50,6 +50,14 @@ class Ledger:
         with self.target.begin() as connection:
             connection.execute(delete(self.books.runs).where(self.books.runs.c.id == self.run_id))
 
+    def newest(self, job: str) -> str:
+        """The newest run of that job that has ended, "" if there is none."""
+        runs = self.books.runs
+        ended = (runs.c.scope == self.target.place.scope, runs.c.job == job, runs.c.status != "running")
+        query = select(runs.c.id).where(*ended).order_by(runs.c.started_at.desc()).limit(1)
+        with self.target.reading() as connection:
+            return str(connection.execute(query).scalar() or "")
+
     def close_dead(self) -> None:
         """Ends the rows of runs that were killed. For who holds the lease: no other run goes on."""
         runs = self.books.runs

@@ -42,6 +42,8 @@ class Options:
     ids: frozenset[str] = frozenset()
     #: The job of the configuration that this is a run of.
     job: str | None = None
+    #: The job's newest run that had ended when its turn was seen, "" if none had: after another one the turn is over.
+    after: str | None = None
     policy: Policy = "evolve"
     migrate: bool = True
     #: Requests at once, over all objects.

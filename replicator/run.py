@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from replicator import pace, periods
 from replicator.about import Threads, about
 from replicator.catalog import with_parents
-from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError
+from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError, RunLocked
 from replicator.lanes import Lanes, Surroundings
 from replicator.ledger import Ledger
 from replicator.options import Options, layouts
@@ -69,10 +69,19 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
         ledger.withdraw()
         raise
     try:
+        _refuse_without_turn(target, options, ledger)
         with pace.steady(), ledger.beating(), about(run=ledger.run_id):
             return _run(target, client, options, progress, stop, ledger, held)
     finally:
         _give_back(target, held)
+
+
+def _refuse_without_turn(target: Target, options: Options, ledger: Ledger) -> None:
+    """Whoever held the lock meanwhile may have had the turn; asked under the lock, the ledger knows."""
+    if options.job is None or options.after is None or ledger.newest(options.job) == options.after:
+        return
+    ledger.withdraw()
+    raise RunLocked(f"Another run of job {options.job} on {target.where} had this turn already.")
 
 
 def _run(

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -189,14 +190,15 @@ class Keeper(threading.Thread):
             found, now = turns.of(target, self.connection, self.jobs)
         finally:
             target.close()
-        due = [(turn.due, turn.job) for turn in found if turn.due is not None]
+        due = [(turn.due, turn) for turn in found if turn.due is not None]
         if not due:
             return _LOOK
-        when, job = min(due, key=lambda each: each[0])
+        when, turn = min(due, key=lambda each: each[0])
+        job = turn.job
         if when > now:
             return self._waited(job, when, now, running=len(due) < len(found))
         with about(job=job.name):
-            self._run_job(job)
+            self._run_job(job, turn.after)
         return 0
 
     def _waited(self, job: Job, when: datetime, now: datetime, *, running: bool) -> float:
@@ -205,19 +207,22 @@ class Keeper(threading.Thread):
         # Another daemon's run may die.
         return min(seconds, _LOOK) if running else seconds
 
-    def _run_job(self, job: Job) -> None:
-        result = perform(self.environ, job, self.settings, self._asked_to_stop)
+    def _run_job(self, job: Job, after: str) -> None:
+        result = perform(self.environ, job, after, self.settings, self._asked_to_stop)
         level = logging.INFO if result.status in {"done", "interrupted"} else logging.WARNING
         why = {"why": result.error} if result.error else {}
         log.log(level, "job ended", extra={"run": result.run_id, "status": result.status, **why})
 
 
-def perform(environ: Mapping[str, str], job: Job, settings: Settings, stop: threading.Event) -> RunResult:
-    """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run."""
+def perform(environ: Mapping[str, str], job: Job, after: str, settings: Settings, stop: threading.Event) -> RunResult:
+    """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
+
+    RunLocked: another run goes on there, or had this turn, so that `after` is not the newest one any more.
+    """
     from replicator.run import replicate as perform_run
 
     own, shown = threading.Event(), progress.Lines()
-    chosen = _options(settings, job)
+    chosen = replace(_options(settings, job), after=after)
     with (
         _following(stop, own),
         connection.open_client(settings, environ, stop=own, on_wait=shown.waiting) as client,

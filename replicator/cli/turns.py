@@ -24,6 +24,8 @@ class Turn:
     job: Job
     last: Past | None
     due: datetime | None
+    #: The newest run that the ledger calls ended, "" if there is none.
+    after: str = ""
 
 
 def of(target: Target, connection: str, jobs: list[Job]) -> tuple[list[Turn], datetime]:
@@ -38,7 +40,8 @@ def _turn(target: Target, connection: str, job: Job, now: datetime) -> Turn:
     if job.timing is None:
         return Turn(job, runs[0] if runs else None, None)
     jitter, name = timedelta(seconds=job.jitter), f"{job.name} {connection}"
-    return Turn(job, runs[0] if runs else None, turns.turn(job.timing, runs, now, jitter=jitter, name=name))
+    after = next((run.id for run in runs if run.status not in {"running", "died"}), "")
+    return Turn(job, runs[0] if runs else None, turns.turn(job.timing, runs, now, jitter=jitter, name=name), after)
 
 
 def past(target: Target, job: str, now: datetime) -> list[Past]:
@@ -55,7 +58,7 @@ def past(target: Target, job: str, now: datetime) -> list[Past]:
     found = []
     for row in rows:
         if row["status"] != "running":
-            found.append(Past(row["status"], row["started_at"], row["finished_at"] or row["heartbeat_at"]))
+            found.append(Past(row["status"], row["started_at"], row["finished_at"] or row["heartbeat_at"], row["id"]))
         elif now - row["heartbeat_at"] >= PATIENCE or gone(row["holder"]):
             found.append(Past("died", row["started_at"], row["heartbeat_at"]))
         else:

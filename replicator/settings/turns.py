@@ -22,6 +22,7 @@ class Past:
     status: str
     began: datetime
     ended: datetime | None
+    id: str = ""
 
 
 def wait_after(failures: int) -> timedelta:

@@ -12,10 +12,15 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from replicator.cli import connection, turns
+from replicator.cli.daemon import perform
+from replicator.errors import RunLocked
+from replicator.settings import load_all
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_stopping import Held, held
 
@@ -99,9 +104,24 @@ def test_two_daemons_of_one_database_share_the_turns(process: Process, folder: P
         wait_for(lambda: len([run for run in runs() if run["status"] == "done"]) >= 3)
         lines = ended(one) + ended(other)
     assert not [line for line in lines if line["level"] == "error"], lines
-    times = [_moment(run) for run in runs()]
+    # One that is stopped in the midst of a run leaves its turn to the other.
+    times = [_moment(run) for run in runs() if run["status"] == "done"]
     assert all(later - earlier > 4 for earlier, later in pairwise(times))
     assert {run["status"] for run in runs()} <= {"done", "interrupted"}
+
+
+def test_a_turn_that_another_run_had_meanwhile_is_over(replicator: Run, folder: Path, target_url: str) -> None:
+    (folder / "replicator.toml").write_text(QUICK.replace("sqlite:///replica.db", target_url))
+    found = load_all({}, {})
+    job, settings = found.jobs["quick"], found.connections["default"]
+    assert replicator("run", "quick").code == 0
+    with connection.books(settings) as books:
+        before = replicator("runs", "--json", "--target", target_url).document["runs"]
+        (turn,), _ = turns.of(books, "default", [job])
+    with pytest.raises(RunLocked, match="had this turn already"):
+        perform({}, job, "", settings, Event())
+    assert replicator("runs", "--json", "--target", target_url).document["runs"] == before
+    assert perform({}, job, turn.after, settings, Event()).status == "done"
 
 
 def test_a_killed_daemon_s_run_is_taken_over_by_the_next_one_where_it_stopped(
