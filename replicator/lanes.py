@@ -15,6 +15,7 @@ from sqlalchemy import select
 from replicator import masks
 from replicator.about import Threads, about
 from replicator.catalog import by_name
+from replicator.edits import respell
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
 from replicator.options import reads_details
@@ -176,6 +177,8 @@ class Lanes:
             now: datetime = around.target.dialect.now(connection)
         stage = Stage.open(around.target, around.lease, self.state, self.quarantine, layout)
         encoder = Encoder(layout, self.mask, around.mask_key)
+        if thing.editable:
+            respell(around.target, around.lease, layout)
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
         pool = Threads(around.options.concurrency, "request")
         try:

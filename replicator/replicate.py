@@ -20,6 +20,7 @@ from replicator.partitions import Partition, partitions
 from replicator.reading import Figures, Progressed, Reading
 from replicator.rows import Rejected, Row
 from replicator.segment.counters import Counters
+from replicator.target.base import Base
 from replicator.target.known import Detailed, Listed
 from replicator.target.publish import Counts, Extent, Publication, Unconfirmed, absentees, publish
 from replicator.target.schema import object_table
@@ -249,7 +250,10 @@ class _Replication:
             return None
         with self.stage.target.reading() as connection:
             table = object_table(self.stage.target, self.stage.layout)
-            known = {} if reading.full else self.stage.known.details(connection, name, table)
+            base = Base.of(self.stage.target, self.stage.layout, table)
+            # A row that has no base needs its whole record, so that it gets one.
+            based = [base.known] if base else []
+            known = {} if reading.full else self.stage.known.details(connection, name, table, *based)
 
         def is_due(detailed: Detailed) -> bool:
             return reading.now - detailed.read_at >= reading.reread or detailed.id in reading.hints

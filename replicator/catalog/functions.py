@@ -27,7 +27,11 @@ FUNCTION_COLUMNS = (
 )
 
 
-def _functions(name: str, resource_type: str, *writes: str, note: str = "") -> Object:
+#: UpdateFunctionV1Input; openapi.json.
+_EDITABLE = ("code", "settings", "display_name", "description", "logo_url")
+
+
+def _functions(name: str, resource_type: str, *writes: str, editable: tuple[str, ...] = (), note: str = "") -> Object:
     """The functions of one kind: the listing answers for one `resourceType` at a time."""
     return Object(
         name=name,
@@ -46,6 +50,7 @@ def _functions(name: str, resource_type: str, *writes: str, note: str = "") -> O
         tracked_by="created_at",
         features=FEATURES,
         natural=("display_name", "resource_type"),
+        editable=editable,
         writes=(*WRITES, *writes),
         note=note,
     )
@@ -54,9 +59,9 @@ def _functions(name: str, resource_type: str, *writes: str, note: str = "") -> O
 _APPENDED = "displayName comes back with the workspace's name appended."
 
 FUNCTIONS = (
-    _functions("SourceFunctions", "SOURCE", "POST /functions/{functionId}/deploy"),
-    _functions("DestinationFunctions", "DESTINATION", note=_APPENDED),
-    _functions("InsertDestinationFunctions", "INSERT_DESTINATION", note=_APPENDED),
+    _functions("SourceFunctions", "SOURCE", "POST /functions/{functionId}/deploy", editable=_EDITABLE),
+    _functions("DestinationFunctions", "DESTINATION", editable=_EDITABLE, note=_APPENDED),
+    _functions("InsertDestinationFunctions", "INSERT_DESTINATION", editable=_EDITABLE, note=_APPENDED),
     _functions("InsertSourceFunctions", "INSERT_SOURCE", note=_APPENDED),
     _functions("InsertTransformationFunctions", "INSERT_TRANSFORMATION"),
 )

@@ -178,6 +178,10 @@ class Object:
     permissions: tuple[str, ...] = ()
     natural: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    #: Columns of which an edit can be sent to Segment; an object with some of them has a base (target/base.py).
+    editable: tuple[str, ...] = ()
+    #: Columns that a new record needs besides.
+    creatable: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     #: Properties of the row schema that stay in `_extra`, each with the reason.
     left_to_extra: Mapping[str, str] = field(default_factory=dict)

@@ -26,6 +26,8 @@ OBJECTS = (
         tracked_by="updated_at",
         features=FEATURES,
         natural=("name",),
+        editable=("name", "description"),
+        creatable=("type",),
         writes=(
             "POST /tracking-plans",
             "PATCH /tracking-plans/{trackingPlanId}",
@@ -56,6 +58,8 @@ OBJECTS = (
         parents=(BY_TRACKING_PLAN,),
         features=FEATURES,
         natural=("tracking_plan_id", "type", "key", "version"),
+        editable=("json_schema",),
+        creatable=("tracking_plan_id", "type", "key", "version"),
         writes=(
             "PATCH /tracking-plans/{trackingPlanId}/rules",
             "PUT /tracking-plans/{trackingPlanId}/rules",

@@ -17,6 +17,7 @@ from . import (
     history,
     jobs,
     objects,
+    pending,
     quarantine,
     refresh,
     replicate,
@@ -90,6 +91,7 @@ app.command()(jobs.jobs)
 app.command()(daemon.daemon)
 app.command()(runs.runs)
 app.command()(health.health)
+app.command(context_settings=WORDS)(pending.pending)
 app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)

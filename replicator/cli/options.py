@@ -65,7 +65,7 @@ AllowDeletes = Annotated[
     typer.Option(metavar="OBJECT", help="Let this object lose more rows than the guard allows.", show_default=False),
 ]
 
-Kind = Literal["replicate", "check", "schema plan", "schema apply"]
+Kind = Literal["replicate", "check", "schema plan", "schema apply", "pending", "plan", "sync"]
 #: The long options of the verbs that take words; one that is not among them would pass for a word.
 OPTIONS: dict[Kind, tuple[str, ...]] = {
     "replicate": (

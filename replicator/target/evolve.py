@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Column, Table, inspect, text
+from sqlalchemy import Column, MetaData, Table, delete, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateSchema
 from sqlalchemy.schema import CreateTable as Create
 from sqlalchemy.sql.elements import quoted_name
@@ -18,8 +18,9 @@ from sqlalchemy.types import Float, NullType, String
 
 from replicator.errors import SchemaFrozen, TableAltered
 from replicator.rows import Layout
+from replicator.target.base import base_table, is_base
 from replicator.target.history import history_table, is_history
-from replicator.target.schema import object_table
+from replicator.target.schema import object_table, short
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
@@ -89,6 +90,8 @@ def plan(
     tables: list[tuple[Layout, Table]] = []
     for layout in layouts:
         tables.append((layout, object_table(target, layout)))
+        if layout.object.editable:
+            tables.append((layout, base_table(target, layout)))
         if layout.object.name in histories:
             tables.append((layout, history_table(target, layout)))
     schema = target.place.schema or None
@@ -165,6 +168,7 @@ def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange
     _name_indexes(inspect(connection), schema, changes)
     for change in changes:
         if isinstance(change, CreateTable):
+            _forget_bases(connection, change)
             change.table.create(connection, checkfirst=True)
             for statement in change.table.info.get("helpers", ()):
                 connection.execute(text(statement))
@@ -179,9 +183,20 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
         _perform(operations, change)
-    for table in {change.table.name: change.table for change in changes if not is_history(change.table)}.values():
+    for table in {change.table.name: change.table for change in changes if _is_objects(change.table)}.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
         connection.execute(table.update().values(_fingerprint=""))
+
+
+def _is_objects(table: Table) -> bool:
+    return not (is_history(table) or is_base(table))
+
+
+def _forget_bases(connection: Connection, change: CreateTable) -> None:
+    """The table is made anew: its rows were not deleted one by one, and no base may say that they were."""
+    base = short(f"{change.table.name}_base")
+    if _is_objects(change.table) and inspect(connection).has_table(base, schema=change.table.schema):
+        connection.execute(delete(Table(base, MetaData(), schema=change.table.schema)))
 
 
 def _name_indexes(inspector: Inspector, schema: str | None, changes: Sequence[SchemaChange]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from replicator.target.bookkeeping import Bookkeeping
 
@@ -88,12 +88,17 @@ class Known:
         table = self.books.listings
         return select(table.c.partition).where(*self._mine(table, name))
 
-    def details(self, connection: Connection, name: str, table: Table) -> dict[str, Detailed]:
-        """By id, for the live rows of the object's `table` that still are what the details were read for."""
+    def details(
+        self, connection: Connection, name: str, table: Table, *conditions: ColumnElement[bool]
+    ) -> dict[str, Detailed]:
+        """By id, for the live rows of the object's `table` that still are what the details were read for.
+
+        Only those that meet the `conditions`, too.
+        """
         known = self.books.details
         columns = [known.c[field] for field in Detailed.__slots__]
         same = (table.c.id == known.c.id, table.c._deleted_at.is_(None), table.c._fingerprint == known.c.fingerprint)
-        rows = connection.execute(select(*columns).where(*self._mine(known, name), *same))
+        rows = connection.execute(select(*columns).where(*self._mine(known, name), *same, *conditions))
         return {row.id: Detailed(*row) for row in rows}
 
     def save_details(self, connection: Connection, name: str, details: Sequence[Detailed]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from replicator.catalog import OBJECTS
+from replicator.target.base import Base
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ def live_rows(target: Target, connection: Connection, layout: Layout) -> list[Ma
     named = _named_by_children(layout.object.name)
     columns = [table.c[column.name] for column in layout.columns if column.name in named]
     query = select(*columns, table.c._fingerprint).where(table.c._deleted_at.is_(None))
+    if base := Base.of(target, layout, table):
+        # Of what only people know Segment has no children.
+        query = query.where(~base.local)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Text, and_, cast, delete, func, insert, literal, or_, select, update
@@ -16,6 +17,7 @@ from sqlalchemy.sql.expression import case
 
 from replicator.errors import MassDeletion, TargetError
 from replicator.target import history
+from replicator.target.base import Base
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
@@ -127,8 +129,11 @@ def _attempt(stage: Stage, publication: Publication, *, filled: bool, distinct: 
 def _is_filled(stage: Stage) -> bool:
     """Whether there is anything to compare with; the stage is made ready for it if so."""
     table = object_table(stage.target, stage.layout)
+    base = Base.of(stage.target, stage.layout, table)
     with stage.target.reading() as connection:
         filled = connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
+        # Of a table that somebody emptied the bases are left: each of them is a wish to delete.
+        filled = filled or (base is not None and base.is_filled(connection))
     if filled:
         with stage.lease.guarding(stage.target) as connection:
             stage.target.dialect.make_joinable(connection, stage.table, stage.layout.primary_key)
@@ -147,6 +152,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
         counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
+        merge.agree(filled=filled)
         counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
         if counts.absent and counts.duplicates and not publication.repeats:
             raise _Moved(counts.absent)
@@ -188,7 +194,7 @@ def _finished(stage: Stage) -> Select[tuple[str]]:
     return select(books.c.partition).where(*mine, books.c.done.is_(True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Merge:
     connection: Connection
     stage: Stage
@@ -198,6 +204,11 @@ class _Merge:
     #: Staged rows of one key count as one; any of them was true while the listing ran (I2).
     distinct: bool
 
+    @cached_property
+    def base(self) -> Base | None:
+        """What people may have edited is left alone where it differs from this."""
+        return Base.of(self.stage.target, self.stage.layout, self.table)
+
     def perform(self, staged: int, *, filled: bool) -> Counts:
         updated = self._update() if filled else 0
         parted = filled and self.publication.extent == "partitions" and self.publication.settle
@@ -205,7 +216,7 @@ class _Merge:
         absent = self._bury(*self.absence()) if filled and self.publication.extent != "none" else 0
         live = self._live() if filled else 0
         # As many alive as staged, and all of them staged: nothing is new, which spares a join.
-        known = filled and self.publication.extent == "whole" and live == staged
+        known = filled and self.base is None and self.publication.extent == "whole" and live == staged
         inserted = 0 if known else self._insert(filled=filled)
         live = live if known else self._live()
         records = self._records(live, filled=filled, inserted=inserted)
@@ -216,12 +227,13 @@ class _Merge:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
         if not filled:
             return inserted
-        if self.publication.extent == "whole":
+        if self.publication.extent == "whole" and self.base is None:
             return live
         return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
 
     def _live(self) -> int:
-        return int(self._scalar(select(func.count()).select_from(self.table).where(self.table.c._deleted_at.is_(None))))
+        alive = [self.table.c._deleted_at.is_(None), *([~self.base.local] if self.base else [])]
+        return int(self._scalar(select(func.count()).select_from(self.table).where(*alive)))
 
     def _scalar(self, query: Any) -> Any:
         return self.connection.execute(query).scalar_one()
@@ -252,7 +264,8 @@ class _Merge:
         """Also revives: a record that returned is no longer deleted."""
         source, table = self._source(), self.table
         key = self.stage.layout.primary_key
-        values = {name: self._kept(name, new) for name, new in self._published(source).items() if name != key}
+        published = self._published(source)
+        values = {name: self._kept(name, new) for name, new in published.items() if name != key}
         other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
         if "_partition" in source.c:
             other.append(table.c._partition != source.c._partition)
@@ -261,7 +274,7 @@ class _Merge:
         statement = (
             update(table)
             .values(values | {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None})
-            .where(own == source.c[key], or_(*other))
+            .where(own == source.c[key], or_(*other), *([self.base.updatable(published)] if self.base else []))
         )
         return self.connection.execute(statement).rowcount
 
@@ -278,7 +291,10 @@ class _Merge:
         added = [literal(self.now, self.table.c._synced_at.type), literal(self.publication.run_id)]
         query = select(*published.values(), *added)
         if filled:
-            query = query.where(~self._exists(self.table, source.c[self.stage.layout.primary_key], source))
+            key = source.c[self.stage.layout.primary_key]
+            query = query.where(~self._exists(self.table, key, source))
+            if self.base:
+                query = query.where(~self.base.unwanted(key, source))
         # In the order of the primary key its index grows at its end: twice as fast, and packed.
         query = query.order_by(source.c[self.stage.layout.primary_key])
         statement = insert(self.table).from_select([*published, "_synced_at", "_run_id"], query)
@@ -290,8 +306,9 @@ class _Merge:
 
     def _bury(self, *gone: ColumnElement[bool]) -> int:
         """Tombstones: the last values stay, `_deleted_at` says since when."""
-        alive = self.table.c._deleted_at.is_(None)
-        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id).where(alive, *gone)
+        alive = [self.table.c._deleted_at.is_(None), *([self.base.follows] if self.base else [])]
+        statement = update(self.table).values(_deleted_at=self.now, _run_id=self.publication.run_id)
+        statement = statement.where(*alive, *gone)
         return self.connection.execute(statement).rowcount
 
     def absence(self) -> list[ColumnElement[bool]]:
@@ -310,6 +327,25 @@ class _Merge:
     def _name(self) -> str:
         return self.stage.layout.object.name
 
+    def agree(self, *, filled: bool) -> None:
+        """Moves the bases along with the rows."""
+        base = self.base
+        if base is None:
+            return
+        base.agree(self.connection, self.publication.run_id)
+        if not filled:
+            return
+        source = self._source()
+        base.adopt(self.connection, source, self._published(source))
+        if self.publication.extent == "none":
+            return
+        gone: list[ColumnElement[bool]] = [~self._exists(self.stage.table, base.base.c[base.key], base.base)]
+        if self.publication.extent == "partitions":
+            finished = base.base.c._partition.in_(_finished(self.stage))
+            no_more = base.base.c._partition.not_in(self.stage.known.partitions(self._name))
+            gone.append(or_(finished, no_more) if self.publication.settle else finished)
+        base.forget(self.connection, *gone)
+
     def remove(self) -> None:
         """What this publication buried."""
         mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)
@@ -325,7 +361,8 @@ def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:
     with stage.target.reading() as connection:
         merge = _Merge(connection, stage, table, publication, publication.began, distinct=False)
         query = select(*(table.c[name] for name in sorted(names)))
-        rows = connection.execute(query.where(table.c._deleted_at.is_(None), *merge.absence()))
+        alive = [table.c._deleted_at.is_(None), *([merge.base.follows] if merge.base else [])]
+        rows = connection.execute(query.where(*alive, *merge.absence()))
         return [dict(row) for row in rows.mappings()]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy import Column, Index, MetaData, Table, text
 
 from replicator.catalog.model import Type
 from replicator.target.bookkeeping import table_name
@@ -21,12 +21,17 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
     """The table of the object as it should be."""
     dialect, place = target.dialect, target.place
     moment = dialect.time_type()
+    # What a person inserts was never synchronized, and comes from no run.
+    theirs = bool(layout.object.editable)
     owned = [
-        Column("_synced_at", moment, nullable=False),
+        Column("_synced_at", moment, nullable=theirs),
         Column("_deleted_at", moment),
-        Column("_run_id", dialect.type_of(Type.TEXT, key=True), nullable=False),
+        Column("_run_id", dialect.type_of(Type.TEXT, key=True), nullable=theirs),
     ]
     columns = [column(target, layout, name, kind) for name, kind in layout.staged]
+    if theirs:
+        # So that a person's INSERT needs to give no key.
+        columns = [_with_default(each, dialect.new_key) if each.primary_key else each for each in columns]
     table = Table(
         place.prefix + layout.object.table,
         metadata if metadata is not None else MetaData(),
@@ -38,6 +43,12 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
     for name in _indexed(layout):
         Index(short(f"ix_{table.name}_{name}"), table.c[name], **dialect.index(table.c[name]))
     return table
+
+
+def _with_default(column: Column[Any], default: str) -> Column[Any]:
+    return Column(
+        column.name, column.type, primary_key=True, nullable=False, autoincrement=False, server_default=text(default)
+    )
 
 
 def stage_table(target: Target, layout: Layout) -> Table:

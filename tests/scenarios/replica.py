@@ -95,9 +95,9 @@ class Replica:
     def live(self, table: str) -> list[dict[str, Any]]:
         return self.rows(table, "WHERE _deleted_at IS NULL")
 
-    def do(self, statement: str) -> None:
+    def do(self, statement: str, **values: Any) -> None:
         with self.engine.begin() as connection:
-            connection.execute(text(statement))
+            connection.execute(text(statement), values)
 
     def books(self, name: str, where: str = "") -> list[dict[str, Any]]:
         """The rows of one of the program's own tables."""

@@ -30,6 +30,8 @@ class Dialect(Protocol):
     ddl_commits: ClassVar[bool]
     #: Extra arguments of a stage's Table: what makes it cheap to fill and to lose.
     stage_arguments: ClassVar[dict[str, Any]]
+    #: The expression that gives a row its key which a person inserts: `new:` and what nobody else has.
+    new_key: ClassVar[str]
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
         """Arguments of the driver's connect()."""

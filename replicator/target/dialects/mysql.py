@@ -96,6 +96,7 @@ class MySQL:
     single_writer: ClassVar[bool] = False
     ddl_commits: ClassVar[bool] = True
     stage_arguments: ClassVar[dict[str, Any]] = {}
+    new_key: ClassVar[str] = "(concat('new:', uuid()))"
 
     def __init__(self) -> None:
         #: Both are byte-wise and do not ignore trailing spaces, unlike utf8mb4_bin (reliability.md: D18).

@@ -50,6 +50,7 @@ class PostgreSQL:
     single_writer: ClassVar[bool] = False
     ddl_commits: ClassVar[bool] = False
     stage_arguments: ClassVar[dict[str, Any]] = {"prefixes": ["UNLOGGED"]}
+    new_key: ClassVar[str] = "('new:' || gen_random_uuid())"
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
         # Rows are sent as UTF-8, whatever PGCLIENTENCODING says.

@@ -68,6 +68,7 @@ class SQLite:
     single_writer: ClassVar[bool] = True
     ddl_commits: ClassVar[bool] = False
     stage_arguments: ClassVar[dict[str, Any]] = {}
+    new_key: ClassVar[str] = "('new:' || lower(hex(randomblob(16))))"
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
         return {"timeout": 30, "check_same_thread": False}

@@ -1,0 +1,108 @@
+"""`replicator pending`: what people changed in the database and Segment does not have."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from difflib import unified_diff
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from . import connection, options
+from .text import plural
+
+if TYPE_CHECKING:
+    from replicator.edits import Edit, Field
+    from replicator.settings import Settings
+    from replicator.target.database import Target
+
+#: Longer values are shown as a diff.
+_SHORT = 60
+_DEEDS = {
+    "update": "edited here",
+    "create": "added here",
+    "delete": "deleted here",
+    "unknown": "different on the two sides",
+}
+
+
+def pending(
+    context: typer.Context,
+    *,
+    objects: options.Words = None,
+    target: options.Target = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Show the edits of tracking plans, their rules and functions that Segment does not have; asks Segment nothing.
+
+    A row that was edited stays as it is: no run overwrites it.
+    """
+    words = options.words(objects, "pending")
+    settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
+    with connection.books(settings) as opened:
+        found, where = found_in(opened, settings, words), opened.where
+    if json:
+        document = {"target": where, "edits": [asdict(each) for each in found]}
+        typer.echo(jsonlib.dumps(document, ensure_ascii=False, default=str))
+    else:
+        typer.echo(_text(found, where))
+    return 0
+
+
+def found_in(target: Target, settings: Settings, words: tuple[str, ...]) -> list[Edit]:
+    """The edits of those objects, of all writable ones if none is named."""
+    from replicator.catalog import select
+    from replicator.edits import edits
+    from replicator.options import layout_of
+
+    chosen = connection.run_options(settings, words)
+    things = [thing for thing in select(words or ("all",)) if thing.editable]
+    with target.reading() as reading:
+        return [each for thing in things for each in edits(target, reading, layout_of(thing, chosen))]
+
+
+def _text(found: Sequence[Edit], where: str) -> str:
+    lines = [line for each in found for line in _shown(each)]
+    if not found:
+        return f"No edits are pending in {where}."
+    counts = Counter(each.kind for each in found)
+    told = ", ".join(f"{count} {_DEEDS[kind]}" for kind, count in counts.items())
+    return "\n".join([*lines, "", f"{plural(len(found), 'edit')} pending in {where}: {told}."])
+
+
+def _shown(edit: Edit) -> Iterator[str]:
+    known_as = ", ".join(str(value) for value in edit.known_as.values() if value is not None)
+    yield f"{edit.object} {edit.id}" + (f" ({known_as})" if known_as else "") + f": {_DEEDS[edit.kind]}"
+    for field in edit.fields:
+        yield from _changed(edit, field)
+    for why in edit.refused:
+        yield f"  cannot be sent: {why}"
+
+
+def _changed(edit: Edit, field: Field) -> Iterator[str]:
+    before, after = _lines(field.base), _lines(field.local)
+    if max(map(len, (*before, *after, ""))) <= _SHORT and len(before) <= 1 and len(after) <= 1:
+        was = "" if edit.kind == "create" else f"{_one(field.base)} -> "
+        yield f"  {field.name}: {was}{_one(field.local)}"
+        return
+    yield f"  {field.name}:"
+    for line in unified_diff(before, after, "agreed on", "here", lineterm=""):
+        yield f"    {line}"
+
+
+def _one(value: Any) -> str:
+    return jsonlib.dumps(value, ensure_ascii=False, default=str)
+
+
+def _lines(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return value.splitlines()
+    return jsonlib.dumps(value, ensure_ascii=False, default=str, indent=2, sort_keys=True).splitlines()

@@ -1,0 +1,159 @@
+"""What people changed here: rows that differ from their base, field by field, and why one cannot be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import inspect, update
+
+from replicator.convert import sent
+from replicator.merge.values import holds_mask, same
+from replicator.target.base import Base
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.catalog.model import Object
+    from replicator.rows import Layout
+    from replicator.target.database import Target
+    from replicator.target.lease import Lease
+
+#: `unknown`: the row has no base, and its record is not as the row, so that nobody can say which side was edited.
+Kind = Literal["update", "create", "delete", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of an edit, as the API has its values; None: there is none."""
+
+    name: str
+    base: Any
+    local: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One record's edit; `refused` says, a sentence each, why it cannot be sent as it is."""
+
+    object: str
+    id: str
+    kind: Kind
+    #: What a person would recognise the record by.
+    known_as: Mapping[str, Any]
+    fields: tuple[Field, ...]
+    refused: tuple[str, ...] = ()
+
+
+def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Edit]:
+    """The edits of a writable object, by id; none where it was never replicated."""
+    base = _present(target, connection, layout)
+    if base is None:
+        return
+    changed, created, deleted = base.edited()
+    found = [_update(layout, row) for row in _rows(connection, changed)]
+    found += [_create(layout, row) for row in _rows(connection, created)]
+    found += [_other(layout, row, "delete") for row in _rows(connection, deleted)]
+    found += [_other(layout, row, "unknown") for row in _rows(connection, base.bare())]
+    yield from sorted((each for each in found if each), key=lambda each: each.id)
+
+
+def respell(target: Target, lease: Lease, layout: Layout) -> None:
+    """Lets the base take over JSON that somebody only wrote in another way, so that its row goes on to follow."""
+    with target.reading() as connection:
+        base = _present(target, connection, layout)
+        if base is None:
+            return
+        changed, _, _ = base.edited()
+        rows = [row for row in _rows(connection, changed) if _update(layout, row) is None]
+    if not rows:
+        return
+    with target.begin() as connection:
+        lease.check(connection)
+        for row in rows:
+            values = {name: row[f"local_{name}"] for name in base.compared}
+            mine = base.base.c[base.key] == row[f"base_{base.key}"]
+            connection.execute(update(base.base).where(mine).values(**values))
+
+
+def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _present(target: Target, connection: Connection, layout: Layout) -> Base | None:
+    base = Base.of(target, layout)
+    if base is None:
+        return None
+    inspector = inspect(connection)
+    names = (base.table.name, base.base.name)
+    return base if all(inspector.has_table(name, schema=base.table.schema) for name in names) else None
+
+
+def _value(layout: Layout, row: Mapping[str, Any], side: str, name: str) -> Any:
+    value = row[f"{side}_{name}"]
+    if value is None:
+        return None
+    try:
+        return sent(layout.object.column(name).type, value)
+    except (ValueError, TypeError):
+        # A person wrote what is no JSON, or no time: it is shown as it stands.
+        return value
+
+
+def _names(layout: Layout) -> list[str]:
+    return [column.name for column in layout.columns if column.name != layout.primary_key]
+
+
+def _update(layout: Layout, row: Mapping[str, Any]) -> Edit | None:
+    fields = [_field(layout, row, name) for name in _names(layout)]
+    changed = tuple(field for field in fields if not same(field.base, field.local))
+    if not changed:
+        return None
+    return _edit(layout, row, "update", "base", changed, [why for each in changed for why in _refusals(layout, each)])
+
+
+def _field(layout: Layout, row: Mapping[str, Any], name: str) -> Field:
+    return Field(name, _value(layout, row, "base", name), _value(layout, row, "local", name))
+
+
+def _create(layout: Layout, row: Mapping[str, Any]) -> Edit:
+    values = {name: _value(layout, row, "local", name) for name in _names(layout)}
+    fields = tuple(Field(name, None, value) for name, value in values.items() if value is not None)
+    thing = layout.object
+    allowed = {*thing.editable, *thing.creatable}
+    why = [f"Segment sets {each.name} itself: leave it out" for each in fields if each.name not in allowed]
+    why += [f"{name} is needed" for name in _needed(thing) if values.get(name) is None]
+    why += [reason for each in fields for reason in _unfit(each)]
+    return _edit(layout, row, "create", "local", fields, why)
+
+
+def _needed(thing: Object) -> Sequence[str]:
+    """Rules of the types IDENTIFY, GROUP and COMMON have no key."""
+    given = {*thing.editable, *thing.creatable} - {"key"}
+    return [name for name in dict.fromkeys((*thing.natural, *thing.creatable)) if name in given]
+
+
+def _other(layout: Layout, row: Mapping[str, Any], kind: Literal["delete", "unknown"]) -> Edit:
+    side = "base" if kind == "delete" else "local"
+    why = ["nobody knows what both sides agreed on"] if kind == "unknown" else []
+    return _edit(layout, row, kind, side, (), why)
+
+
+def _edit(
+    layout: Layout, row: Mapping[str, Any], kind: Kind, side: str, fields: tuple[Field, ...], why: Sequence[str]
+) -> Edit:
+    known_as = {name: _value(layout, row, side, name) for name in layout.object.natural if f"{side}_{name}" in row}
+    key = str(row[f"{side}_{layout.primary_key}"])
+    return Edit(layout.object.name, key, kind, known_as, fields, tuple(dict.fromkeys(why)))
+
+
+def _refusals(layout: Layout, field: Field) -> Iterator[str]:
+    if field.name not in layout.object.editable:
+        yield f"{field.name} cannot be changed through Segment's API"
+    yield from _unfit(field)
+
+
+def _unfit(field: Field) -> Iterator[str]:
+    if holds_mask(field.local) and not same(field.base, field.local):
+        yield f"{field.name} holds a masked secret, which cannot be sent"

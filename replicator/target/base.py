@@ -1,0 +1,149 @@
+"""The base: what both sides last agreed on of each record that people may edit here.
+
+Beside the table of a writable object lies one with the same columns. A row is edited while it differs from its base,
+new while it has none and came from no run, and a wish to delete while only its base is left. So no trigger is needed,
+and a TRUNCATE, a restore or a bulk edit is seen like any other. Publishing leaves what is edited alone, and makes what
+it publishes the base in the same transaction (I6 in reliability.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import MetaData, Table, and_, delete, insert, literal, or_, select
+
+from replicator.target.schema import column, object_table, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from replicator.rows import Layout
+    from replicator.target.database import Target
+
+_OURS = frozenset({"_extra", "_fingerprint"})
+
+
+def base_table(target: Target, layout: Layout) -> Table:
+    """The table of the bases as it should be, where the object's own lies."""
+    table = Table(
+        short(f"{target.place.prefix}{layout.object.table}_base"),
+        MetaData(),
+        *(column(target, layout, name, kind) for name, kind in layout.staged if name not in _OURS),
+        schema=target.place.schema or None,
+        **target.dialect.table_arguments(),
+    )
+    table.info["base"] = True
+    return table
+
+
+def is_base(table: Table) -> bool:
+    """Whether that table holds bases."""
+    return bool(table.info.get("base"))
+
+
+@dataclass(frozen=True)
+class Base:
+    """One writable object's rows beside their bases, as conditions that a statement about the rows can bear."""
+
+    table: Table
+    base: Table
+    key: str
+
+    @classmethod
+    def of(cls, target: Target, layout: Layout, table: Table | None = None) -> Base | None:
+        """None for an object that nobody can edit."""
+        if not layout.object.editable:
+            return None
+        rows = object_table(target, layout) if table is None else table
+        return cls(rows, base_table(target, layout), layout.primary_key)
+
+    @cached_property
+    def compared(self) -> tuple[str, ...]:
+        """The columns in which an edit shows."""
+        return tuple(each.name for each in self.base.columns if each.name not in {self.key, "_partition"})
+
+    @property
+    def known(self) -> ColumnElement[bool]:
+        """Of a row: it has a base."""
+        return self._base_where(self.base.c[self.key] == self.table.c[self.key])
+
+    @property
+    def unedited(self) -> ColumnElement[bool]:
+        """Of a row: it is as its base."""
+        same = (self.table.c[name].is_not_distinct_from(self.base.c[name]) for name in self.compared)
+        return self._base_where(self.base.c[self.key] == self.table.c[self.key], *same)
+
+    def _base_where(self, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        return select(literal(1)).select_from(self.base).where(*conditions).correlate(self.table).exists()
+
+    @property
+    def local(self) -> ColumnElement[bool]:
+        """Of a row: it came from no run, but from a person."""
+        return or_(self.table.c._run_id.is_(None), self.table.c._run_id == "")
+
+    @property
+    def follows(self) -> ColumnElement[bool]:
+        """Of a live row whose record is gone: it may go with it."""
+        return or_(self.unedited, and_(~self.known, ~self.local))
+
+    def updatable(self, published: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+        """Of a row: it may take the `published` values. Without a base it must have them already, but for our own."""
+        equal = [self.table.c[name].is_not_distinct_from(published[name]) for name in self.compared]
+        return or_(self.table.c._deleted_at.is_not(None), self.unedited, and_(~self.known, ~self.local, *equal))
+
+    def unwanted(self, staged_key: ColumnElement[Any], source: Any) -> ColumnElement[bool]:
+        """Of a staged row: it has a base, so that a row which is not there was deleted by a person."""
+        same = self.base.c[self.key] == staged_key
+        return select(literal(1)).select_from(self.base).where(same).correlate(source).exists()
+
+    def is_filled(self, connection: Connection) -> bool:
+        return connection.execute(select(literal(1)).select_from(self.base).limit(1)).first() is not None
+
+    def agree(self, connection: Connection, run_id: str) -> None:
+        """What that run published is what both sides agree on; what it buried has no base any more."""
+        mine = self.table.c._run_id == run_id
+        if self.is_filled(connection):
+            moved = select(self.table.c[self.key]).where(mine)
+            connection.execute(delete(self.base).where(self.base.c[self.key].in_(moved)))
+        self._insert(connection, mine, self.table.c._deleted_at.is_(None))
+
+    def adopt(self, connection: Connection, source: Any, published: dict[str, ColumnElement[Any]]) -> None:
+        """Rows without a base that are as their record is now get one."""
+        bare = (~self.known, ~self.local, self.table.c._deleted_at.is_(None))
+        if connection.execute(select(literal(1)).select_from(self.table).where(*bare).limit(1)).first() is None:
+            return
+        equal = [self.table.c[name].is_not_distinct_from(published[name]) for name in self.compared]
+        same = select(literal(1)).select_from(source).where(source.c[self.key] == self.table.c[self.key], *equal)
+        self._insert(connection, *bare, same.correlate(self.table).exists())
+
+    def _insert(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
+        names = [each.name for each in self.base.columns]
+        query = select(*(self.table.c[name] for name in names)).where(*conditions)
+        connection.execute(insert(self.base).from_select(names, query))
+
+    def forget(self, connection: Connection, *gone: ColumnElement[bool]) -> None:
+        """Deleted here and, as `gone` says, in the workspace too: nothing is left to agree on (C5)."""
+        live = (self.table.c[self.key] == self.base.c[self.key], self.table.c._deleted_at.is_(None))
+        left = select(literal(1)).select_from(self.table).where(*live).correlate(self.base).exists()
+        connection.execute(delete(self.base).where(~left, *gone))
+
+    def edited(self) -> Sequence[Any]:
+        """Queries of the rows beside their bases: the updates, the creations, and the wishes to delete."""
+        ours = [self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns]
+        bases = [each.label(f"base_{each.name}") for each in self.base.columns]
+        same = self.table.c[self.key] == self.base.c[self.key]
+        differs = or_(*(self.table.c[name].is_distinct_from(self.base.c[name]) for name in self.compared))
+        alive = self.table.c._deleted_at.is_(None)
+        both = select(*ours, *bases).select_from(self.table.join(self.base, same)).where(alive, differs)
+        new = select(*ours).where(alive, self.local, ~self.known)
+        here = select(literal(1)).select_from(self.table).where(same, alive).correlate(self.base).exists()
+        return both, new, select(*bases).where(~here)
+
+    def bare(self) -> Any:
+        """A query of the rows that came from a run and have no base: nobody knows what was agreed on."""
+        ours = [self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns]
+        return select(*ours).where(self.table.c._deleted_at.is_(None), ~self.local, ~self.known)
