@@ -10,7 +10,7 @@ from sqlalchemy import inspect, update
 
 from replicator.convert import sent
 from replicator.merge.values import holds_mask, same
-from replicator.target.base import Base
+from replicator.target.base import Base, bound
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,6 +31,8 @@ class Field:
     name: str
     base: Any
     local: Any
+    #: The local value as the database has it.
+    raw: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def respell(target: Target, lease: Lease, layout: Layout) -> None:
     with target.begin() as connection:
         lease.check(connection)
         for row in rows:
-            values = {name: row[f"local_{name}"] for name in base.compared}
+            values = {name: bound(base.base.c[name], row[f"local_{name}"]) for name in base.compared}
             mine = base.base.c[base.key] == row[f"base_{base.key}"]
             connection.execute(update(base.base).where(mine).values(**values))
 
@@ -114,12 +116,13 @@ def _update(layout: Layout, row: Mapping[str, Any]) -> Edit | None:
 
 
 def _field(layout: Layout, row: Mapping[str, Any], name: str) -> Field:
-    return Field(name, _value(layout, row, "base", name), _value(layout, row, "local", name))
+    return Field(name, _value(layout, row, "base", name), _value(layout, row, "local", name), row[f"local_{name}"])
 
 
 def _create(layout: Layout, row: Mapping[str, Any]) -> Edit:
     values = {name: _value(layout, row, "local", name) for name in _names(layout)}
-    fields = tuple(Field(name, None, value) for name, value in values.items() if value is not None)
+    given = {name: value for name, value in values.items() if value is not None}
+    fields = tuple(Field(name, None, value, row[f"local_{name}"]) for name, value in given.items())
     thing = layout.object
     allowed = {*thing.editable, *thing.creatable}
     why = [f"Segment sets {each.name} itself: leave it out" for each in fields if each.name not in allowed]
@@ -136,8 +139,13 @@ def _needed(thing: Object) -> Sequence[str]:
 
 def _other(layout: Layout, row: Mapping[str, Any], kind: Literal["delete", "unknown"]) -> Edit:
     side = "base" if kind == "delete" else "local"
-    why = ["nobody knows what both sides agreed on"] if kind == "unknown" else []
-    return _edit(layout, row, kind, side, (), why)
+    stored = [name for name in layout.object.editable if f"{side}_{name}" in row]
+    values = {name: _value(layout, row, side, name) for name in stored}
+    if kind == "delete":
+        fields = tuple(Field(name, value, None) for name, value in values.items())
+    else:
+        fields = tuple(Field(name, None, value, row[f"local_{name}"]) for name, value in values.items())
+    return _edit(layout, row, kind, side, fields, [])
 
 
 def _edit(

@@ -7,8 +7,8 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
@@ -59,19 +59,26 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
     """
     options = periods.settled(target, options)
     migrate.migrate(target, allowed=options.migrate)
+    with holding(target, options.mode, options.job) as (ledger, held):
+        _refuse_without_turn(target, options, ledger)
+        return _run(target, client, options, progress, stop, ledger, held)
+
+
+@contextmanager
+def holding(target: Target, mode: str, job: str | None = None) -> Iterator[tuple[Ledger, lease.Lease]]:
+    """A run's ledger and the lock; raises RunLocked where another run has it. The caller ends the ledger's row."""
     books = bookkeeping(target.dialect)
     ledger = Ledger(target, books, uuid.uuid4().hex)
     # Before the lease is taken: who finds it held looks there for the heartbeat.
-    ledger.begin(options.mode, options.job)
+    ledger.begin(mode, job)
     try:
         held = lease.acquire(target, books, ledger.run_id)
     except ReplicatorError:
         ledger.withdraw()
         raise
     try:
-        _refuse_without_turn(target, options, ledger)
         with pace.steady(), ledger.beating(), about(run=ledger.run_id):
-            return _run(target, client, options, progress, stop, ledger, held)
+            yield ledger, held
     finally:
         _give_back(target, held)
 
@@ -142,8 +149,8 @@ def _objects(
     objects = with_parents(options.objects)
     progress.began(ledger.run_id, [thing.name for thing in objects])
     try:
-        _same_workspace(target, client, ledger)
-        mask_key = options.mask_key or _kept_mask_key(target, ledger.books)
+        same_workspace(target, client, ledger)
+        mask_key = options.mask_key or kept_mask_key(target, ledger.books)
         fitting = _evolve(target, ledger, options, layouts(objects, options))
     except ReplicatorError as error:
         return [], error
@@ -162,7 +169,7 @@ def _objects(
         return Lanes(around).perform(objects, lanes)
 
 
-def _same_workspace(target: Target, client: Client, ledger: Ledger) -> None:
+def same_workspace(target: Target, client: Client, ledger: Ledger) -> None:
     """A replica belongs to one workspace; another one's token would make every row of it look deleted (H21)."""
     found = client.fetch(Ask("getWorkspace", "/", {}, "stable", None), _workspace_id)
     settings, scope = ledger.books.settings, target.place.scope
@@ -187,7 +194,7 @@ def _workspace_id(answer: Answer) -> str:
     return found
 
 
-def _kept_mask_key(target: Target, books: Bookkeeping) -> bytes:
+def kept_mask_key(target: Target, books: Bookkeeping) -> bytes:
     """The key that this database keeps, made once: rotating the token changes no mask."""
     query = select(books.settings.c.value).where(books.settings.c.name == "mask_key")
     with target.reading() as connection:

@@ -12,6 +12,7 @@ from replicator.settings import CONNECTION_VARIABLE
 from . import (
     check,
     config,
+    conflicts,
     daemon,
     health,
     history,
@@ -27,6 +28,7 @@ from . import (
     schema,
     state,
     status,
+    sync,
 )
 
 #: `\b` keeps the lines as they are.
@@ -37,7 +39,7 @@ Exit codes:
   2    the command line or the configuration is wrong
   3    partial: some objects failed or were not accessible, the others are right
   4    a person has to decide, as before many rows are marked deleted
-  5    there is something to do (schema plan --exit-code)
+  5    there is something to do (plan --exit-code, schema plan --exit-code)
   130  stopped at once by a second Ctrl-C
 
 \b
@@ -92,6 +94,11 @@ app.command()(daemon.daemon)
 app.command()(runs.runs)
 app.command()(health.health)
 app.command(context_settings=WORDS)(pending.pending)
+app.command(context_settings=WORDS)(sync.plan)
+app.command()(sync.apply)
+app.command(context_settings=WORDS)(sync.sync)
+app.command()(conflicts.conflicts)
+app.command("resolve")(conflicts.resolve_)
 app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)

@@ -85,6 +85,15 @@ OPTIONS: dict[Kind, tuple[str, ...]] = {
         "--help",
     ),
     "check": ("--target", "--region", "--base-url", "--config", "--json", "--schema", "--prefix", "--all", "--help"),
+    "pending": ("--target", "--config", "--json", "--schema", "--prefix", "--help"),
+    "plan": (
+        *("--target", "--region", "--base-url", "--config", "--out", "--json", "--exit-code"),
+        *("--schema", "--prefix", "--help"),
+    ),
+    "sync": (
+        *("--target", "--region", "--base-url", "--config", "--json", "--allow-deletes", "--concurrency"),
+        *("--schema", "--prefix", "--help"),
+    ),
     "schema plan": ("--target", "--config", "--json", "--exit-code", "--schema", "--prefix", "--help"),
     "schema apply": ("--target", "--config", "--json", "--schema", "--prefix", "--help"),
 }

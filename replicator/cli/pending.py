@@ -15,7 +15,7 @@ from . import connection, options
 from .text import plural
 
 if TYPE_CHECKING:
-    from replicator.edits import Edit, Field
+    from replicator.edits import Edit
     from replicator.settings import Settings
     from replicator.target.database import Target
 
@@ -79,20 +79,22 @@ def _text(found: Sequence[Edit], where: str) -> str:
 def _shown(edit: Edit) -> Iterator[str]:
     known_as = ", ".join(str(value) for value in edit.known_as.values() if value is not None)
     yield f"{edit.object} {edit.id}" + (f" ({known_as})" if known_as else "") + f": {_DEEDS[edit.kind]}"
-    for field in edit.fields:
-        yield from _changed(edit, field)
+    for field in edit.fields if edit.kind in {"update", "create"} else ():
+        yield from changed(field.name, field.base, field.local, added=edit.kind == "create")
     for why in edit.refused:
         yield f"  cannot be sent: {why}"
 
 
-def _changed(edit: Edit, field: Field) -> Iterator[str]:
-    before, after = _lines(field.base), _lines(field.local)
+def changed(
+    name: str, was: Any, now: Any, *, added: bool = False, labels: tuple[str, str] = ("agreed on", "here")
+) -> Iterator[str]:
+    """Lines that show one field's change: short values on one line, others as a diff."""
+    before, after = _lines(was), _lines(now)
     if max(map(len, (*before, *after, ""))) <= _SHORT and len(before) <= 1 and len(after) <= 1:
-        was = "" if edit.kind == "create" else f"{_one(field.base)} -> "
-        yield f"  {field.name}: {was}{_one(field.local)}"
+        yield f"  {name}: {_one(now)}" if added else f"  {name}: {_one(was)} -> {_one(now)}"
         return
-    yield f"  {field.name}:"
-    for line in unified_diff(before, after, "agreed on", "here", lineterm=""):
+    yield f"  {name}:"
+    for line in unified_diff(before, after, *labels, lineterm=""):
         yield f"    {line}"
 
 

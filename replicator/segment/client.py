@@ -1,7 +1,7 @@
 """The Segment client: one for each token, shared by all threads.
 
 Each try takes a ticket from the limits, is sent within its deadline, and is judged; what is worth another try is sent
-again after the wait that the answer asks for. Writes are not here: they must not be repeated blindly.
+again after the wait that the answer asks for. A write is sent once: whether it had an effect is for the caller to see.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -32,7 +32,7 @@ from .limits import POLL, Limits, Ticket, Wait
 if TYPE_CHECKING:
     from .token import Token
 
-__all__ = ["Answer", "Ask", "Client", "Counters", "Request", "Wait"]
+__all__ = ["Answer", "Ask", "Client", "Counters", "Lost", "Request", "Wait"]
 
 Stability = Literal["stable", "beta", "alpha"]
 #: The spelling that the SDKs send (resources.md, "Versions and media types").
@@ -45,23 +45,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET operation to be asked; `path` is encoded already."""
+    """One operation to be asked; `path` is encoded already, and so is the JSON `body` of a write."""
 
     operation: str
     path: str
     query: Mapping[str, str]
     stability: Stability
     rate: int | None
+    method: str = "GET"
+    #: May hold what is personal or secret.
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def where(self) -> str:
         """For error texts and logs: the query's values may be personal."""
-        return f"GET {self.path}"
+        return f"{self.method} {self.path}"
 
     @property
     def target(self) -> str:
         query = urlencode(self.query, quote_via=quote, safe="")
         return f"{self.path}?{query}" if query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No whole answer came to a write: it may have had its effect, or not, or may have it yet."""
+
+    why: str
 
 
 #: Tells a missing permission from a bad token: any valid token may read its own workspace.
@@ -76,7 +86,7 @@ class _Patience:
 
 
 class Client:
-    """GETs against one base URL with one token. Use it in a `with` block, or close it."""
+    """Requests to one base URL with one token. Use it in a `with` block, or close it."""
 
     def __init__(  # noqa: PLR0913 - each has a default that suits
         self,
@@ -160,6 +170,29 @@ class Client:
             self._after(ask, outcome, attempt)
         raise AssertionError("the last try raises")
 
+    def send(self, ask: Ask) -> Answer | Lost:
+        """Sends a write once, again only after a 429, which says that it was not done.
+
+        Raises SegmentError where it had no effect; Lost says that nobody knows.
+        """
+        for attempt in range(1, self._patience.tries + 1):
+            ticket = self._admitted(ask)
+            reply = self._exchange(ask, ticket)
+            if isinstance(reply, Failed):
+                return Lost(self._token.scrub(reply.why))
+            match judge(ask.where, reply, self._token.scrub, self._now()):
+                case Refused() as refused:
+                    self._after(ask, self._refused(ticket, refused), attempt)
+                case Answer() as answer:
+                    return answer
+                case Again(why=why):
+                    return Lost(why)
+                case Denied() as denied:
+                    raise self._who_is_denied(denied)
+                case SegmentError() as error:
+                    raise error
+        raise AssertionError("the last try raises")
+
     def _try(self, ask: Ask, read: Callable[[Answer], T]) -> T | Again:
         ticket = self._admitted(ask)
         reply = self._exchange(ask, ticket)
@@ -233,16 +266,19 @@ class Client:
         return reply
 
     def _request(self, ask: Ask) -> Request:
+        sent = {"content-type": "application/json"} if ask.body else {}
         return Request(
-            "GET",
+            ask.method,
             ask.target,
             {
+                **sent,
                 "host": self._host,
                 "accept": f"application/vnd.segment.{_MEDIA[ask.stability]}+json",
                 "accept-encoding": "gzip" if self._compressed else "identity",
                 "user-agent": _AGENT,
                 "authorization": self._token.header(),
             },
+            ask.body,
         )
 
     def _refused(self, ticket: Ticket, refused: Refused) -> Again:

@@ -43,10 +43,13 @@ class Network:
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
         url = self._base + request.target
         try:
-            with self._http.stream(request.method, url, headers=request.headers, timeout=timeout) as response:
+            body = request.body or None
+            with self._http.stream(
+                request.method, url, headers=request.headers, content=body, timeout=timeout
+            ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                body = collect(response.iter_raw(), headers.get("content-encoding", ""), self._max_body)
-                return body if isinstance(body, Failed) else Reply(response.status_code, headers, body)
+                whole = collect(response.iter_raw(), headers.get("content-encoding", ""), self._max_body)
+                return whole if isinstance(whole, Failed) else Reply(response.status_code, headers, whole)
         except (httpx.TransportError, httpx.InvalidURL, *_ERRORS) as error:
             return _failed(error, seconds)
 

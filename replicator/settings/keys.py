@@ -125,6 +125,9 @@ KEYS: Mapping[str, Key] = {
     "deletes": _one_of("soft", "hard"),
     "concurrency": _number(1, 64),
     "schema_policy": _one_of("evolve", "freeze", "fail"),
+    "push": Key(_flag, "true or false"),
+    "push_deletes": Key(_flag, "true or false"),
+    "deploy": Key(_flag, "true or false"),
     "migrate": Key(_flag, "true or false"),
     "mask_key": Key(
         key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False

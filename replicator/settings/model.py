@@ -46,6 +46,10 @@ class Settings:
     deletes: Deletes = "soft"
     concurrency: int = 8
     schema_policy: Policy = "evolve"
+    #: Edits made here are sent to Segment, deletions and deployments only where that is asked for besides.
+    push: bool = False
+    push_deletes: bool = False
+    deploy: bool = False
     migrate: bool = True
     mask_key: bytes | None = field(default=None, repr=False)
     mask_key_file: Path | None = None

@@ -12,17 +12,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData, Table, and_, delete, insert, literal, or_, select
+from sqlalchemy import JSON, MetaData, Table, Text, and_, cast, delete, insert, literal, or_, select
 
 from replicator.target.schema import column, object_table, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Column, ColumnElement, Connection
 
     from replicator.rows import Layout
     from replicator.target.database import Target
+
+
+def bound(column: Column[Any], raw: Any) -> ColumnElement[Any]:
+    """A value as the database gave it, to be written again: JSON as text, lest it be encoded once more."""
+    kind = getattr(column.type, "impl", column.type)
+    return cast(literal(raw, Text()), column.type) if isinstance(kind, JSON) else literal(raw, column.type)
+
 
 _OURS = frozenset({"_extra", "_fingerprint"})
 

@@ -10,6 +10,8 @@ checkpoints      where an unfinished listing goes on; empty while nothing is unf
 quarantine       records that could not be stored, whole, with the reason
 schema_changes   what was added to the object tables, and the drift that was seen
 leases           who may commit, with an epoch that only grows
+push_journal     each write to Segment: what, for which record, before, after, how it ended; committed before it is sent
+conflicts        edits that the workspace contradicts, with all three versions, until a person decides
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0003"
+REVISION = "0004"
 PREFIX = "_replicator_"
 
 
@@ -44,6 +46,8 @@ class Bookkeeping:
     quarantine: Table
     schema_changes: Table
     leases: Table
+    push_journal: Table
+    conflicts: Table
 
 
 def table_name(dialect: Dialect, name: str) -> str:
@@ -169,5 +173,25 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("epoch", BigInteger, nullable=False),
             Column("run_id", word),
             Column("holder", word),
+        ),
+        push_journal=table(
+            "push_journal",
+            key("id"),
+            *(Column(name, word, nullable=False) for name in ("scope", "run_id", "object", "record_id", "action")),
+            Column("status", word, nullable=False),
+            Column("holder", word, nullable=False),
+            Column("began_at", moment, nullable=False),
+            Column("ended_at", moment),
+            *(Column(name, long) for name in ("before", "after", "known_ids", "error")),
+            Column("request_id", word),
+        ),
+        conflicts=table(
+            "conflicts",
+            key("id"),
+            *(Column(name, word, nullable=False) for name in ("scope", "object", "record_id")),
+            Column("reason", long, nullable=False),
+            *(Column(name, long) for name in ("base", "local", "remote")),
+            Column("run_id", word, nullable=False),
+            Column("seen_at", moment, nullable=False),
         ),
     )

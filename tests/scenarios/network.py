@@ -23,12 +23,24 @@ class Network:
         self.statuses: Counter[int] = Counter()
         #: The largest page that the server gives, whatever is asked for.
         self.page_size = 1000
+        #: The writes, as (method, target).
+        self.written: list[tuple[str, str]] = []
+        #: "METHOD /path" whose answer is lost after its effect.
+        self.lose = ""
+        #: Requests with this in their body are refused, untouched.
+        self.refuse_rules_with = ""
         self._faults: list[tuple[str, Fault]] = []
         self._lock = threading.Lock()
 
     def __call__(self, request: Request) -> Response:
-        answer = self.sandbox(self._smaller(request))
         path = urlsplit(request.target).path
+        if request.method != "GET":
+            self.written.append((request.method, request.target))
+        if self.refuse_rules_with and self.refuse_rules_with.encode() in request.body:
+            return error(422, message="is not a schema")(request, Response(422, (), b""))
+        answer = self.sandbox(self._smaller(request))
+        if self.lose == f"{request.method} {path}":
+            return error(502)(request, answer)
         for where, fault in list(self._faults):
             if where in ("*", path) or (where.endswith("*") and path.startswith(where[:-1])):
                 answer = fault(request, answer)

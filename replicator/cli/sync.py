@@ -1,0 +1,296 @@
+"""`replicator plan`, `apply` and `sync`: what people changed here goes to Segment."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replicator.errors import UsageError
+
+from . import connection, options, pending, replicate
+from .text import plural
+
+if TYPE_CHECKING:
+    from replicator.segment.client import Client
+    from replicator.settings import Settings
+    from replicator.sync.model import Done, Step
+    from replicator.sync.session import Allowed
+    from replicator.target.database import Target
+
+#: What a plan file says it is; another program's file is refused.
+_FORMAT = "segment-replicator plan 1"
+_DEEDS = {
+    "create": "create in Segment",
+    "update": "change in Segment",
+    "delete": "delete in Segment",
+    "adopt": "nothing to send",
+    "conflict": "CONFLICT",
+    "refused": "not sent",
+}
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def plan(
+    context: typer.Context,
+    *,
+    objects: options.Words = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan there, for apply.")] = None,
+    target: options.Target = None,
+    region: options.Region = None,
+    base_url: options.BaseUrl = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 5 when there is something to do.")] = False,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Show what would be sent to Segment, field by field, and what conflicts; nothing is changed on either side."""
+    from replicator.sync import session
+
+    words = options.words(objects, "plan")
+    settings = options.settings(
+        context, config, target=target, region=region, base_url=base_url, schema=schema, prefix=prefix
+    )
+    with ends(context, settings, as_json=json) as (opened, client):
+        steps = session.plan(opened, client, _options(settings, words), allowed(settings))
+        document = _document(steps, opened.where)
+    if out:
+        out.write_text(jsonlib.dumps(document, ensure_ascii=False, indent=1), "utf-8")
+    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if json else _text(steps, document["target"]))
+    return 5 if exit_code and steps else 0
+
+
+def apply(
+    context: typer.Context,
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A plan that `plan --out` wrote.", show_default=False)
+    ] = None,
+    yes: Yes = False,
+    target: options.Target = None,
+    region: options.Region = None,
+    base_url: options.BaseUrl = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    allow_deletes: options.AllowDeletes = None,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Send the edits to Segment: exactly what the plan says; a record that moved since is skipped and told.
+
+    Needs `push = true` for the connection; deletions need `push_deletes = true`, and deployments `deploy = true`.
+    """
+    from replicator.sync import session
+
+    settings = options.settings(
+        context, config, target=target, region=region, base_url=base_url, schema=schema, prefix=prefix
+    )
+    _refuse_without_push(settings)
+    may = allowed(settings, many=replicate.allowed(allow_deletes))
+    with ends(context, settings, as_json=json) as (opened, client):
+        chosen = _options(settings, ())
+        planned = _read(file) if file else None
+        if not yes:
+            planned = session.plan(opened, client, chosen, may) if planned is None else planned
+            typer.echo(_text(planned, opened.where), err=json)
+            _ask(planned)
+        done = session.apply(opened, client, chosen, may, planned)
+        where = opened.where
+    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if json else _told(done, where))
+    return _code(done)
+
+
+def sync(
+    context: typer.Context,
+    *,
+    objects: options.Words = None,
+    target: options.Target = None,
+    region: options.Region = None,
+    base_url: options.BaseUrl = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    allow_deletes: options.AllowDeletes = None,
+    concurrency: options.Concurrency = None,
+    schema: options.Schema = None,
+    prefix: options.Prefix = None,
+) -> int:
+    """Copy the workspace into the database, then send the edits that were made there.
+
+    For schedules: it asks nobody. Without `push = true` nothing is sent.
+    """
+    from replicator.sync import session
+
+    words = options.words(objects, "sync")
+    settings = options.settings(
+        context,
+        config,
+        target=target,
+        region=region,
+        base_url=base_url,
+        concurrency=concurrency,
+        schema=schema,
+        prefix=prefix,
+    )
+    many = replicate.allowed(allow_deletes)
+    chosen = connection.run_options(settings, words, allow_deletes=many)
+    replicate.refuse(settings, chosen)
+    code = replicate.perform(context, settings, chosen, as_json=json)
+    if not settings.push or code in {1, 2}:
+        return code
+    with ends(context, settings, as_json=json) as (opened, client):
+        done = session.apply(opened, client, chosen, allowed(settings, many=many))
+        where = opened.where
+    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if json else _told(done, where))
+    return _code(done) or code
+
+
+def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowed:
+    """What the settings let be sent."""
+    from replicator.sync.session import Allowed
+
+    return Allowed(push=settings.push, deletes=settings.push_deletes, deploy=settings.deploy, many_deletes=many)
+
+
+def _refuse_without_push(settings: Settings) -> None:
+    if not settings.push:
+        raise UsageError(
+            "Nothing is sent to Segment from this connection: set push = true in its configuration, or"
+            " REPLICATOR_PUSH=true. `replicator plan` shows what would be sent."
+        )
+
+
+@contextmanager
+def ends(context: typer.Context, settings: Settings, *, as_json: bool) -> Iterator[tuple[Target, Client]]:
+    """Both ends, closed at the end."""
+    from . import logs, signals
+
+    stop = threading.Event()
+    logs.begin(context.obj, as_json=as_json, quiet=True)
+    with (
+        signals.stopping(stop),
+        connection.open_client(settings, context.obj, stop=stop) as client,
+        connection.books(settings) as opened,
+    ):
+        yield opened, client
+
+
+def _options(settings: Settings, words: tuple[str, ...]) -> Any:
+    return connection.run_options(settings, words or ("all",))
+
+
+def _ask(planned: Sequence[Step]) -> None:
+    sent = sum(each.action in {"create", "update", "delete"} for each in planned)
+    if not sent:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked whether to send this: give --yes, or a plan file and --yes.")
+    if not typer.confirm(f"Send {plural(sent, 'change')} to Segment?"):
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> list[Step]:
+    from replicator.sync.model import Change, Step
+
+    try:
+        found = jsonlib.loads(path.read_text("utf-8"))
+        if found["format"] != _FORMAT:
+            raise ValueError
+        return [
+            Step(
+                each["object"],
+                each["id"],
+                each["action"],
+                each["known_as"],
+                tuple(Change(**change) for change in each["changes"]),
+                each["reason"],
+                each["pin"],
+                each["requests"],
+            )
+            for each in found["steps"]
+        ]
+    except OSError as error:
+        reason = (error.strerror or "no file").lower()
+        raise UsageError(f"Cannot read the plan {path}: {reason}. `replicator plan --out FILE` makes one.") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is no plan of this program: make one with `replicator plan --out FILE`.") from None
+
+
+def _document(steps: Sequence[Step], where: str) -> dict[str, Any]:
+    rows = [
+        {
+            **{
+                name: getattr(each, name)
+                for name in ("object", "id", "action", "known_as", "reason", "pin", "requests")
+            },
+            "changes": [asdict(change) for change in each.changes],
+        }
+        for each in steps
+    ]
+    return {"format": _FORMAT, "target": where, "steps": rows, "counts": _counts(steps)}
+
+
+def _counts(steps: Sequence[Step]) -> Mapping[str, int]:
+    return dict(Counter(each.action for each in steps))
+
+
+def _text(steps: Sequence[Step], where: str) -> str:
+    if not steps:
+        return f"Nothing to do: {where} and the workspace agree."
+    lines = [line for each in steps for line in _step(each)]
+    told = ", ".join(f"{count} {_DEEDS[action]}" for action, count in _counts(steps).items())
+    writes = sum(each.requests for each in steps)
+    return "\n".join([*lines, "", f"{plural(len(steps), 'record')}: {told}. At most {plural(writes, 'request')}."])
+
+
+def _step(step: Step) -> Iterator[str]:
+    known_as = ", ".join(str(value) for value in step.known_as.values() if value is not None)
+    reason = f" ({step.reason})" if step.reason else ""
+    yield f"{step.object} {step.id} ({known_as}): {_DEEDS[step.action]}{reason}"
+    for change in step.changes:
+        yield from pending.changed(change.name, change.before, change.after, added=step.action == "create")
+
+
+def _ended(done: Sequence[Done], where: str) -> dict[str, Any]:
+    rows = [
+        {
+            "object": each.step.object,
+            "id": each.step.id,
+            "action": each.step.action,
+            "outcome": each.outcome,
+            "error": each.error,
+            "request_id": each.request_id,
+        }
+        for each in done
+    ]
+    return {"target": where, "steps": rows, "counts": dict(Counter(each.outcome for each in done))}
+
+
+def _told(done: Sequence[Done], where: str) -> str:
+    if not done:
+        return f"Nothing was to be sent: {where} and the workspace agree."
+    lines = []
+    for each in done:
+        why = f": {each.error}" if each.error else ""
+        lines.append(f"{each.step.object} {each.step.id}: {each.step.action} {each.outcome}{why}")
+    told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(each.outcome for each in done).items())
+    if any(each.outcome == "conflict" for each in done):
+        told += "; `replicator conflicts` shows the conflicts"
+    return "\n".join([*lines, "", f"{plural(len(done), 'record')}: {told}."])
+
+
+def _code(done: Sequence[Done]) -> int:
+    outcomes = {each.outcome for each in done}
+    if "conflict" in outcomes:
+        return 4
+    if outcomes <= {"done"}:
+        return 0
+    return 3 if outcomes & {"done"} or "moved" in outcomes else 1 if "lost" in outcomes else 3

@@ -1,0 +1,125 @@
+"""The rows about what was sent, and about what a person has to decide."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from replicator import exact
+from replicator.target.lease import holder
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.sync.model import Step
+    from replicator.target.bookkeeping import Bookkeeping
+    from replicator.target.database import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A creation that was begun and of which nobody knows whether it had its effect."""
+
+    id: str
+    known: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Of one run, in one place of the database."""
+
+    target: Target
+    books: Bookkeeping
+    run_id: str
+
+    @property
+    def scope(self) -> str:
+        return self.target.place.scope
+
+    def begin(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
+        """Before the write is sent; gives the row's id. `known` are the ids that were there before a creation."""
+        row = {
+            "id": uuid.uuid4().hex,
+            "scope": self.scope,
+            "run_id": self.run_id,
+            "object": step.object,
+            "record_id": step.id,
+            "action": action or step.action,
+            "status": "sent",
+            "holder": holder(),
+            "began_at": self.target.dialect.now(connection),
+            "before": exact.shown({each.name: each.before for each in step.changes}),
+            "after": exact.shown({each.name: each.after for each in step.changes}),
+            "known_ids": exact.shown(sorted(known)) if step.action == "create" else None,
+        }
+        connection.execute(insert(self.books.push_journal).values(**row))
+        return str(row["id"])
+
+    def end(
+        self, connection: Connection, identifiers: Iterable[str], status: str, error: str | None = None, **more: Any
+    ) -> None:
+        """`done`, `refused` (it had no effect) or `lost` (nobody knows)."""
+        table, now = self.books.push_journal, self.target.dialect.now(connection)
+        values = {"status": status, "error": error, "ended_at": now, **more}
+        for identifier in identifiers:
+            connection.execute(update(table).where(table.c.id == identifier).values(**values))
+
+    def intent(self, connection: Connection, name: str, record_id: str) -> Intent | None:
+        """The creation of that record that is open since an earlier run was cut off, or its answer lost."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
+        open_ = (table.c.action == "create", table.c.status.in_(("sent", "lost")))
+        row = connection.execute(
+            select(table.c.id, table.c.known_ids).where(*mine, *open_).order_by(table.c.began_at).limit(1)
+        ).first()
+        return Intent(row.id, frozenset(exact.load(row.known_ids or "[]"))) if row else None
+
+    def undeployed(self, connection: Connection) -> list[tuple[str, str]]:
+        """Row and function id of each deployment that is wanted and not done."""
+        table = self.books.push_journal
+        wanted = (table.c.scope == self.scope, table.c.action == "deploy", table.c.status.in_(("sent", "lost")))
+        return [(row.id, row.record_id) for row in connection.execute(select(table).where(*wanted))]
+
+    def conflicts(self, connection: Connection, name: str | None = None) -> list[dict[str, Any]]:
+        """What a person has to decide, newest first."""
+        table = self.books.conflicts
+        mine = [table.c.scope == self.scope, *([table.c.object == name] if name else [])]
+        rows = connection.execute(select(table).where(*mine).order_by(table.c.seen_at.desc(), table.c.id)).mappings()
+        return [dict(row) for row in rows]
+
+    def keep_conflicts(self, connection: Connection, name: str, steps: Iterable[Step]) -> None:
+        """Those of the object that stand now: one that was seen before keeps its id and its time."""
+        table = self.books.conflicts
+        rows = {row["id"]: row for row in (self._conflict(each) for each in steps)}
+        before = {row["id"]: row for row in self.conflicts(connection, name)}
+        for gone in before.keys() - rows.keys():
+            connection.execute(delete(table).where(table.c.id == gone))
+        for key, row in rows.items():
+            if key not in before:
+                seen = {"run_id": self.run_id, "seen_at": self.target.dialect.now(connection)}
+                connection.execute(insert(table).values(**row, **seen))
+            elif any(before[key][column] != value for column, value in row.items()):
+                connection.execute(update(table).where(table.c.id == key).values(**row))
+
+    def _conflict(self, step: Step) -> dict[str, Any]:
+        fields = step.edit.fields if step.edit else ()
+        name = repr((self.scope, step.object, step.id)).encode()
+        return {
+            "id": sha256(name).hexdigest()[:12],
+            "scope": self.scope,
+            "object": step.object,
+            "record_id": step.id,
+            "reason": step.reason or "",
+            "base": exact.shown({each.name: each.base for each in fields}),
+            "local": exact.shown({each.name: each.local for each in fields}),
+            "remote": exact.shown(_shown(step.remote)),
+        }
+
+
+def _shown(remote: Mapping[str, Any] | None) -> Any:
+    return None if remote is None else dict(remote)

@@ -1,0 +1,52 @@
+"""What a plan consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from replicator.edits import Edit
+
+#: `adopt`: both sides are equal already, so that only the base has to follow. `refused`: it cannot or may not be sent.
+Action = Literal["create", "update", "delete", "adopt", "conflict", "refused"]
+#: `moved`: one of the sides is no longer what the plan was made for. `lost`: nobody knows whether it had an effect.
+Outcome = Literal["done", "moved", "lost", "refused", "conflict"]
+WRITES: frozenset[Action] = frozenset({"create", "update", "delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that a write sends: its value in the workspace, and the new one."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to happen to one edited record. `pin` is the digest of all three sides for which this was decided."""
+
+    object: str
+    id: str
+    action: Action
+    known_as: Mapping[str, Any]
+    changes: tuple[Change, ...] = ()
+    reason: str | None = None
+    pin: str = ""
+    #: The requests that it takes, less those that it shares with other steps.
+    requests: int = 0
+    edit: Edit | None = field(default=None, repr=False, compare=False)
+    #: The workspace's record, None where there is none.
+    remote: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a step; `error` is one sentence."""
+
+    step: Step
+    outcome: Outcome
+    error: str | None = None
+    request_id: str | None = None

@@ -1,0 +1,117 @@
+"""The workspace's records that edits are about, each asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import ConfigError, NotFound
+from replicator.extract import shaped
+from replicator.segment.client import Ask
+from replicator.segment.decode import OffContract, decode
+from replicator.segment.pages import Broken, pages, record
+from replicator.sync.decide import bare_name, columns_of
+from replicator.sync.written import RULES, identity, written
+
+if TYPE_CHECKING:
+    from replicator.catalog.model import Object
+    from replicator.edits import Edit
+    from replicator.segment.client import Answer, Client
+
+Record = Mapping[str, Any]
+
+
+@dataclass
+class Remote:
+    """One look at the workspace; `forget` what was written since."""
+
+    client: Client
+    #: What Segment appends to the names of functions.
+    suffix: str = ""
+    _rules: dict[str, dict[tuple[Any, ...], Record] | None] = field(default_factory=dict)
+    _listed: dict[str, list[Record]] = field(default_factory=dict)
+
+    def of(self, thing: Object, edit: Edit) -> Record | None:
+        """The record that the edit is about; of a creation, the one of the same natural key."""
+        if thing.name == RULES:
+            return self._rule(edit)
+        if edit.kind != "create":
+            return self.record(thing, edit.id)
+        return next(self.alike(thing, edit), None)
+
+    def record(self, thing: Object, identifier: str) -> Record | None:
+        """By its id; None where it is gone."""
+        param = written(thing).param
+        try:
+            found = record(self.client, written(thing).get, {param: identifier}, stability="stable")
+        except NotFound:
+            return None
+        if isinstance(found, Broken):
+            raise ConfigError(f"{thing.name} {identifier}: the record cannot be read ({found.reason}).")
+        return found
+
+    def alike(self, thing: Object, edit: Edit) -> Iterator[Record]:
+        """The records of the same natural key, whole."""
+        wanted = self.natural(thing, {each.name: each.local for each in edit.fields})
+        for listed in self.listed(thing):
+            if self.natural(thing, columns_of(thing, listed)) == wanted:
+                whole = self.record(thing, str(listed["id"]))
+                if whole is not None:
+                    yield whole
+
+    def natural(self, thing: Object, columns: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What people know the record by; the kind of a function is that of its object."""
+        plain = bare_name(columns, self.suffix)
+        return tuple(plain.get(name) for name in thing.natural if name in thing.editable)
+
+    def listed(self, thing: Object) -> list[Record]:
+        """All records as the listing has them."""
+        if thing.name not in self._listed:
+            self._listed[thing.name] = self._pages(thing, {})
+        return self._listed[thing.name]
+
+    def rules(self, plan: str) -> dict[tuple[Any, ...], Record] | None:
+        """The plan's rules by type, key and version; None where there is no such plan."""
+        if plan not in self._rules:
+            self._rules[plan] = self._rules_of(plan)
+        return self._rules[plan]
+
+    def _rules_of(self, plan: str) -> dict[tuple[Any, ...], Record] | None:
+        from replicator.catalog import by_name
+
+        if plan.startswith("new:"):
+            return None
+        try:
+            return {identity(each): each for each in self._pages(by_name[RULES], {"trackingPlanId": plan})}
+        except NotFound:
+            return None
+
+    def _rule(self, edit: Edit) -> Record | None:
+        rules = self.rules(str(edit.known_as.get("tracking_plan_id")))
+        return (rules or {}).get(identity(edit.known_as))
+
+    def _pages(self, thing: Object, params: Mapping[str, str]) -> list[Record]:
+        found: list[Record] = []
+        for page in pages(self.client, thing.listing, params, stability=thing.stability):
+            whole = [each for each in page.records if not isinstance(each, Broken)]
+            found += shaped(thing, whole, 0)
+        return found
+
+    def forget(self, *plans: str) -> None:
+        """What was written is asked for anew."""
+        self._listed.clear()
+        for plan in plans:
+            self._rules.pop(plan, None)
+
+
+def workspace(client: Client) -> tuple[str, str]:
+    """Id and name of the workspace that the token belongs to."""
+
+    def read(answer: Answer) -> tuple[str, str]:
+        found = decode(answer.body, ()).data.get("workspace")
+        if not isinstance(found, dict) or not isinstance(found.get("id"), str):
+            raise OffContract("its `workspace` has no id")
+        return found["id"], str(found.get("name") or "")
+
+    return client.fetch(Ask("getWorkspace", "/", {}, "stable", None), read)

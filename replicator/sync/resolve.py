@@ -1,0 +1,186 @@
+"""A conflict decided by a person: our side, theirs, or a third version, becomes what both agree on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import delete, update
+
+from replicator import exact, masks
+from replicator.catalog import by_name
+from replicator.catalog.model import Type
+from replicator.edits import Edit, edits
+from replicator.errors import UsageError
+from replicator.options import layout_of
+from replicator.run import holding, kept_mask_key, same_workspace
+from replicator.sync.decide import columns_of
+from replicator.sync.journal import Journal
+from replicator.sync.remote import Remote
+from replicator.sync.settle import Settling
+from replicator.sync.written import RULES
+from replicator.target.base import bound
+from replicator.target.bookkeeping import bookkeeping
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from replicator.options import Options
+    from replicator.segment.client import Client
+    from replicator.target.database import Target
+
+Side = Literal["ours", "theirs", "merged"]
+
+
+def conflicts(target: Target) -> list[dict[str, Any]]:
+    """What waits for a person, newest first."""
+    journal = Journal(target, bookkeeping(target.dialect), "")
+    with target.reading() as connection:
+        return journal.conflicts(connection)
+
+
+def resolve(
+    target: Target,
+    client: Client,
+    options: Options,
+    conflict: str,
+    side: Side,
+    merged: Mapping[str, Any] | None = None,
+) -> str:
+    """Settles the conflict of that id; returns what happens next, for people. Nothing is sent to Segment.
+
+    `ours`: the workspace's version becomes the base, so that our edit is sent by the next push. `theirs`: the row takes
+    over what the workspace has. `merged`: the row takes these values by column, which are then sent.
+    """
+    with holding(target, "resolve") as (ledger, lease):
+        asked = client.requests
+        try:
+            same_workspace(target, client, ledger)
+            journal = Journal(target, ledger.books, ledger.run_id)
+            with target.reading() as connection:
+                row = next((each for each in journal.conflicts(connection) if each["id"] == conflict), None)
+            if row is None:
+                raise UsageError(f"There is no conflict {conflict}: `replicator conflicts` lists them.")
+            layout = layout_of(by_name[row["object"]], options)
+            key = options.mask_key or kept_mask_key(target, ledger.books)
+            settling = Settling(target, lease, ledger, layout, masks.keyed(key), key)
+            told = _Resolving(settling, Remote(client), str(row["record_id"]), str(row["object"])).settle(side, merged)
+            with target.begin() as connection:
+                lease.check(connection)
+                table = ledger.books.conflicts
+                connection.execute(delete(table).where(table.c.id == conflict))
+        except BaseException as error:
+            ledger.finish("failed", f"it broke off ({type(error).__name__})", {"requests": client.requests - asked})
+            raise
+        ledger.finish("done", None, {"requests": client.requests - asked})
+        return told
+
+
+class _Resolving:
+    def __init__(self, settling: Settling, remote: Remote, record_id: str, name: str) -> None:
+        self.settling, self.remote, self.record_id, self.name = settling, remote, record_id, name
+        self.thing = settling.layout.object
+
+    def settle(self, side: Side, merged: Mapping[str, Any] | None) -> str:
+        with self.settling.target.reading() as connection:
+            found = [each for each in edits(self.settling.target, connection, self.settling.layout)]
+        edit = next((each for each in found if each.id == self.record_id), None)
+        if edit is None:
+            return f"{self.name} {self.record_id} is edited no longer; nothing was to be done."
+        if side == "theirs":
+            return self._theirs(edit)
+        if merged is not None:
+            self._check(merged, edit)
+        return self._ours(edit, merged or {})
+
+    def _check(self, merged: Mapping[str, Any], edit: Edit) -> None:
+        if edit.kind == "delete":
+            raise UsageError(f"{self.name} {edit.id} was deleted here: resolve it with --ours or --theirs.")
+        if wrong := sorted(merged.keys() - set(self.thing.editable)):
+            raise UsageError(f"{', '.join(wrong)} cannot be sent: the file may hold {', '.join(self.thing.editable)}.")
+
+    def _record(self, edit: Edit) -> Mapping[str, Any] | None:
+        return self.remote.of(self.thing, edit)
+
+    def _theirs(self, edit: Edit) -> str:
+        record = self._record(edit)
+        rows = self._encoded(record, edit) if record is not None else []
+        with self.settling.target.begin() as connection:
+            self.settling.lease.check(connection)
+            if edit.kind == "delete" or record is None:
+                # The next complete listing brings the record back, or says that it is gone.
+                self._let_go(connection, edit, gone=record is None)
+            elif edit.kind == "create":
+                self.settling.agree(connection, self.settling.name(connection, edit, rows[0]))
+            else:
+                self.settling.agree(connection, edit)
+        self.settling.publish(rows)
+        return f"{self.name} {edit.id} is as in the workspace."
+
+    def _let_go(self, connection: Connection, edit: Edit, *, gone: bool) -> None:
+        if edit.kind == "delete":
+            self.settling.forget(connection, edit.id)
+            if not gone:
+                return
+        if gone and edit.kind != "delete":
+            base = self.settling.base
+            now = self.settling.target.dialect.now(connection)
+            mine = base.table.c[base.key] == edit.id
+            connection.execute(update(base.table).where(mine).values(_deleted_at=now))
+            self.settling.forget(connection, edit.id)
+
+    def _ours(self, edit: Edit, merged: Mapping[str, Any]) -> str:
+        record = self._record(edit)
+        with self.settling.target.begin() as connection:
+            self.settling.lease.check(connection)
+            if merged:
+                self._set(connection, edit, merged)
+            if record is None:
+                if edit.kind != "delete":
+                    self._anew(connection, edit)
+            elif edit.kind == "create":
+                rows = self._encoded(record, edit)
+                edit = self.settling.name(connection, edit, rows[0])
+                self._rebase(connection, edit, record)
+            else:
+                self._rebase(connection, edit, record)
+        return f"{self.name} {edit.id}: the next push sends what is here."
+
+    def _rebase(self, connection: Connection, edit: Edit, record: Mapping[str, Any]) -> None:
+        """What the workspace has is the base: what differs from it is our edit."""
+        now = columns_of(self.thing, record)
+        kinds = {column.name: column.type for column in self.thing.columns}
+        fields = tuple(
+            replace(each, raw=_raw(now.get(each.name), kinds[each.name]))
+            for each in edit.fields
+            if each.name in self.thing.editable
+        )
+        self.settling.agree(connection, replace(edit, fields=fields))
+
+    def _set(self, connection: Connection, edit: Edit, merged: Mapping[str, Any]) -> None:
+        base = self.settling.base
+        kinds = {column.name: column.type for column in self.thing.columns}
+        values = {name: bound(base.table.c[name], _raw(value, kinds[name])) for name, value in merged.items()}
+        connection.execute(update(base.table).where(base.table.c[base.key] == edit.id).values(**values))
+
+    def _anew(self, connection: Connection, edit: Edit) -> None:
+        """Deleted in the workspace, and wanted all the same: a creation."""
+        base = self.settling.base
+        self.settling.forget(connection, edit.id)
+        mine = base.table.c[base.key] == edit.id
+        new = {base.key: f"new:{uuid.uuid4()}", "_run_id": "", "_fingerprint": None}
+        keep = {*self.thing.editable, *self.thing.creatable, base.key}
+        empty = {name: None for name in base.compared if name not in keep}
+        connection.execute(update(base.table).where(mine).values(**empty, **new))
+
+    def _encoded(self, record: Mapping[str, Any], edit: Edit) -> list[Any]:
+        parent = {"id": edit.known_as.get("tracking_plan_id")} if self.name == RULES else None
+        return self.settling.encode([record], parent)
+
+
+def _raw(value: Any, kind: Type) -> Any:
+    if value is None:
+        return None
+    return exact.dump(value) if kind is Type.JSON else value

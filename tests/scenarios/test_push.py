@@ -1,0 +1,220 @@
+"""Edits of plans, rules and functions reach the workspace once, and what both sides have afterwards is the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from replicator.options import Options
+from replicator.sync.model import Done, Step
+from replicator.sync.session import Allowed, apply, plan
+from tests.scenarios.network import Network
+from tests.scenarios.replica import Replica, objects
+from tests.scenarios.test_edits import pending, set_schema
+
+ALL = ("TrackingPlans", "TrackingPlanRules", "SourceFunctions", "DestinationFunctions", "InsertDestinationFunctions")
+FREE = Allowed(push=True, deletes=True, deploy=True)
+
+
+def planned(replica: Replica, allowed: Allowed = FREE) -> list[Step]:
+    with replica.client() as client:
+        return plan(replica.target, client, Options(objects=objects(*ALL)), allowed)
+
+
+def pushed(replica: Replica, allowed: Allowed = FREE, steps: list[Step] | None = None) -> list[Done]:
+    with replica.client() as client:
+        return apply(replica.target, client, Options(objects=objects(*ALL)), allowed, steps)
+
+
+def writes(network: Network) -> Iterator[str]:
+    yield from (f"{method} {target}" for method, target in network.written)
+
+
+def quiet(replica: Replica) -> None:
+    """Nothing is left to do on either side."""
+    assert planned(replica) == []
+    replica.run(*ALL)
+    again = replica.run(*ALL)
+    assert sum(each.inserted + each.updated + each.deleted for each in again.objects) == 0
+    assert planned(replica) == []
+    replica.network.written.clear()
+    assert pushed(replica) == []
+    assert list(writes(replica.network)) == []
+
+
+@pytest.fixture
+def filled(replica: Replica) -> Replica:
+    replica.run(*ALL)
+    replica.network.written.clear()
+    return replica
+
+
+def first(replica: Replica, table: str, where: str = "") -> dict[str, Any]:
+    return replica.rows(table, f"{where} ORDER BY id")[0]
+
+
+def test_an_edited_plan_is_sent_field_by_field_once(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"description": "Theirs"})
+    (step,) = planned(filled)
+    assert (step.action, [(each.name, each.after) for each in step.changes]) == ("update", [("name", "Ours")])
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert list(writes(filled.network)) == [f"PATCH /tracking-plans/{was['id']}"]
+    row = first(filled, "tracking_plans")
+    assert (row["name"], row["description"]) == ("Ours", "Theirs")
+    (entry,) = filled.books("push_journal")
+    assert (entry["status"], entry["action"], json.loads(entry["after"])) == ("done", "update", {"name": "Ours"})
+    quiet(filled)
+
+
+def test_an_edited_function_is_saved_and_deployed_and_its_name_does_not_grow(filled: Replica) -> None:
+    source, destination = first(filled, "source_functions"), first(filled, "destination_functions")
+    filled.do("UPDATE source_functions SET code = :code WHERE id = :id", code="// ours", id=source["id"])
+    renamed = destination["display_name"].replace(" (", " 2 (", 1)
+    filled.do("UPDATE destination_functions SET display_name = :n WHERE id = :id", n=renamed, id=destination["id"])
+    assert [each.outcome for each in pushed(filled)] == ["done", "done"]
+    assert set(writes(filled.network)) == {
+        f"PATCH /functions/{source['id']}",
+        f"POST /functions/{source['id']}/deploy",
+        f"PATCH /functions/{destination['id']}",
+    }
+    assert first(filled, "source_functions")["code"] == "// ours"
+    assert first(filled, "source_functions")["is_latest_version"]
+    assert first(filled, "destination_functions")["display_name"] == renamed
+    quiet(filled)
+
+
+def test_rules_are_put_in_changed_and_removed_in_one_request_each(filled: Replica) -> None:
+    rules = filled.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")
+    plan_id = rules[0]["tracking_plan_id"]
+    edited, gone = [each for each in rules if each["tracking_plan_id"] == plan_id][:2]
+    set_schema(filled, edited, json.dumps({"title": "Ours", "properties": {}}))
+    filled.do("DELETE FROM tracking_plan_rules WHERE _key = :key", key=gone["_key"])
+    cast = "CAST(:schema AS jsonb)" if filled.engine.dialect.name == "postgresql" else ":schema"
+    filled.do(
+        "INSERT INTO tracking_plan_rules (tracking_plan_id, type, key, version, json_schema)".replace(
+            "key,", _key(filled)
+        )
+        + f" VALUES (:plan, 'TRACK', 'Ours Added', 1, {cast})",
+        plan=plan_id,
+        schema=json.dumps({"title": "Added"}),
+    )
+    done = pushed(filled)
+    assert {(each.step.action, each.outcome) for each in done} == {
+        ("update", "done"),
+        ("create", "done"),
+        ("delete", "done"),
+    }
+    sent = [each.split("?")[0] for each in writes(filled.network)]
+    assert sent == [f"PATCH /tracking-plans/{plan_id}/rules", f"DELETE /tracking-plans/{plan_id}/rules"]
+    theirs = filled.network.write("GET", f"/tracking-plans/{plan_id}/rules?pagination.count=200")["rules"]
+    by_key = {each.get("key"): each for each in theirs}
+    assert by_key["Ours Added"]["jsonSchema"]["title"] == "Added"
+    assert by_key[edited["key"]]["jsonSchema"]["title"] == "Ours"
+    assert gone["key"] not in by_key
+    quiet(filled)
+
+
+def _key(replica: Replica) -> str:
+    return "`key`," if replica.engine.dialect.name in {"mysql", "mariadb"} else "key,"
+
+
+def test_a_plan_and_a_function_that_somebody_adds_are_made_once_and_get_their_ids(filled: Replica) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    filled.do("INSERT INTO source_functions (display_name, code) VALUES ('Ours', '// ours')")
+    assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("create", "done")] * 2
+    (row,) = filled.rows("tracking_plans", "WHERE name = 'Ours'")
+    assert row["id"].startswith("tp_") and row["slug"]
+    (function,) = filled.rows("source_functions", "WHERE display_name = 'Ours'")
+    assert not function["id"].startswith("new:") and function["is_latest_version"]
+    quiet(filled)
+
+
+def test_a_creation_whose_answer_was_lost_is_adopted_and_never_sent_again(filled: Replica) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    filled.network.lose = "POST /tracking-plans"
+    (done,) = pushed(filled)
+    assert done.outcome == "done"
+    assert list(writes(filled.network)) == ["POST /tracking-plans"]
+    filled.network.lose = ""
+    quiet(filled)
+
+
+def test_a_lost_update_is_looked_at_before_it_is_sent_again(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    filled.network.lose = f"PATCH /tracking-plans/{was['id']}"
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert list(writes(filled.network)) == [f"PATCH /tracking-plans/{was['id']}"]
+    filled.network.lose = ""
+    quiet(filled)
+
+
+def test_a_deletion_is_sent_only_where_that_is_allowed(filled: Replica) -> None:
+    was = first(filled, "source_functions")
+    filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
+    (held,) = pushed(filled, Allowed(push=True))
+    assert (held.outcome, held.step.action) == ("refused", "refused")
+    assert "push_deletes" in str(held.error)
+    assert list(writes(filled.network)) == []
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert list(writes(filled.network)) == [f"DELETE /functions/{was['id']}"]
+    quiet(filled)
+
+
+def test_the_same_field_edited_on_both_sides_is_a_conflict_that_changes_neither(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
+    for _ in range(2):
+        (done,) = pushed(filled)
+        assert (done.outcome, done.error) == ("conflict", "name: edited differently on both sides")
+    filled.run(*ALL)
+    assert first(filled, "tracking_plans")["name"] == "Ours"
+    assert list(writes(filled.network)) == []
+    (kept,) = filled.books("conflicts")
+    assert [json.loads(kept[name])["name"] for name in ("base", "local", "remote")] == [was["name"], "Ours", "Theirs"]
+    filled.do("UPDATE tracking_plans SET name = 'Theirs' WHERE id = :id", id=was["id"])
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert filled.books("conflicts") == []
+    quiet(filled)
+
+
+def test_different_lines_of_code_edited_on_both_sides_both_survive(filled: Replica) -> None:
+    was = first(filled, "source_functions")
+    filled.network.write("PATCH", f"/functions/{was['id']}", {"code": "a\nb\nc\nd\n"})
+    filled.run("SourceFunctions")
+    filled.do("UPDATE source_functions SET code = :code WHERE id = :id", code="A\nb\nc\nd\n", id=was["id"])
+    filled.network.write("PATCH", f"/functions/{was['id']}", {"code": "a\nb\nc\nD\n"})
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert first(filled, "source_functions")["code"] == "A\nb\nc\nD\n"
+    quiet(filled)
+
+
+def test_a_step_whose_record_moved_since_the_plan_is_skipped(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    steps = planned(filled)
+    filled.do("UPDATE tracking_plans SET name = 'Ours too' WHERE id = :id", id=was["id"])
+    assert [each.outcome for each in pushed(filled, steps=steps)] == ["moved"]
+    assert list(writes(filled.network)) == []
+
+
+def test_one_bad_rule_of_a_batch_is_told_and_the_others_are_sent(filled: Replica) -> None:
+    rules = filled.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")
+    mine = [each for each in rules if each["tracking_plan_id"] == rules[0]["tracking_plan_id"]][:4]
+    deep: Any = {}
+    for _ in range(80):
+        deep = {"properties": deep}
+    for at, rule in enumerate(mine):
+        set_schema(filled, rule, json.dumps({"title": f"Ours {at}", "type": 7 if at == 2 else "object"}))
+    filled.network.refuse_rules_with = '"type":7'
+    done = pushed(filled)
+    assert sorted(each.outcome for each in done) == ["done", "done", "done", "refused"]
+    (bad,) = [each for each in done if each.outcome == "refused"]
+    assert bad.step.id == mine[2]["_key"]
+    assert [each.id for each in pending(filled, "TrackingPlanRules")] == [mine[2]["_key"]]
