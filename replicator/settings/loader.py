@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import JOB_KEYS, KEYS, Key, key_bytes
-from replicator.settings.model import Configuration, Job, SandboxSettings, Settings
+from replicator.settings.keys import JOB_KEYS, KEYS, WEB_KEYS, Key, key_bytes
+from replicator.settings.model import Configuration, Job, SandboxSettings, Settings, Web
 
 DEFAULT_FILE = "replicator.toml"
 CONFIG_VARIABLE = "REPLICATOR_CONFIG"
@@ -32,7 +32,7 @@ _LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORE
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("connections", "jobs")
+_TABLES = ("connections", "jobs", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,14 @@ class _Loader:
         tables = named or {DEFAULT_CONNECTION: None}
         values = {name: self._connection(name, table, shared) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
+        web = self._plain("web", self._table("web", self.table), WEB_KEYS)
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
             jobs={name: Job(name=name, **each) for name, each in jobs.items()},
+            web=Web(**web),
         )
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:

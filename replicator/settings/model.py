@@ -87,8 +87,17 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """Where the daemon answers monitors."""
+
+    #: Host and port; None: nowhere.
+    listen: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that a file and the environment say."""
 
     connections: Mapping[str, Settings]
     jobs: Mapping[str, Job] = field(default_factory=dict)
+    web: Web = field(default_factory=Web)
