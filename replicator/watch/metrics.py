@@ -1,4 +1,7 @@
-"""The text that Prometheus reads. What nobody counted has no line: a missing one says "not known", 0 says 0."""
+"""The text that Prometheus reads. What nobody counted has no line: a missing one says "not known", 0 says 0.
+
+A job is called `job_name` there, because Prometheus gives each target a label `job` itself.
+"""
 
 from __future__ import annotations
 
@@ -76,10 +79,10 @@ def samples(connection: str, found: Figures) -> Iterator[Sample]:
 
 def _of_runs(found: Figures) -> Iterator[tuple[str, float, Mapping[str, str]]]:
     for (job, status), count in found.runs.items():
-        yield "runs_24h", count, {"job": job, "status": status}
+        yield "runs_24h", count, {"job_name": job, "status": status}
     yield "requests_24h", found.requests, {}
     for last in found.last:
-        of = {"job": last.job}
+        of = {"job_name": last.job}
         yield "last_run_status", 1, {**of, "status": last.status}
         yield "last_run_seconds", (last.ended - last.began).total_seconds(), of
         yield "last_run_ended_timestamp_seconds", last.ended.timestamp(), of

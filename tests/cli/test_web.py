@@ -64,8 +64,8 @@ def test_a_daemon_that_keeps_its_jobs_is_alive_and_ready_and_tells_what_it_did(p
     assert get(port, "/healthz") == (0, "")
     assert told['replicator_object_records{connection="default",object="Labels"}'] == 6
     assert told['replicator_rows_24h{connection="default",object="Labels",change="inserted"}'] == 6
-    assert told['replicator_runs_24h{connection="default",job="quick",status="done"}'] >= 1
-    assert told['replicator_last_run_status{connection="default",job="quick",status="done"}'] == 1
+    assert told['replicator_runs_24h{connection="default",job_name="quick",status="done"}'] >= 1
+    assert told['replicator_last_run_status{connection="default",job_name="quick",status="done"}'] == 1
     assert 0 <= told['replicator_object_age_seconds{connection="default",object="Labels"}'] < 60
     assert told['replicator_quarantined_records{connection="default",object="Labels"}'] == 0
     assert told['replicator_api_requests_total{connection="default"}'] >= 2
