@@ -16,6 +16,7 @@ from . import (
     daemon,
     health,
     history,
+    init,
     jobs,
     objects,
     pending,
@@ -83,6 +84,7 @@ def replicator(
 # A word such as -Users leaves an object out, so what looks like an unknown option may be a word (see options.words).
 WORDS = {"ignore_unknown_options": True}
 
+app.command()(init.init)
 app.command(context_settings=WORDS)(replicate.replicate)
 app.command()(refresh.refresh)
 app.command(context_settings=WORDS)(check.check)

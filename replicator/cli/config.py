@@ -45,6 +45,9 @@ def document(found: Configuration) -> dict[str, Any]:
     plain: dict[str, Any] = jsonlib.loads(jsonlib.dumps(asdict(found), default=_plain))
     for connection in plain["connections"].values():
         connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
+    if found.web.listen:
+        host, port = found.web.listen
+        plain["web"]["listen"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     for job in plain["jobs"].values():
         del job["name"]
     return plain

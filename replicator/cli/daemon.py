@@ -12,31 +12,26 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from replicator.about import about
-from replicator.errors import ConfigError, ReplicatorError, RunLocked
+from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import load_all
-from replicator.settings.turns import wait_after
 
-from . import connection, logs, options, progress, replicate, run, signals, turns
+from . import logs, options, signals, turns, web
+from .keeper import Keeper, options_of, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
-    from replicator.options import Options
-    from replicator.outcome import RunResult
-    from replicator.settings import Configuration, Job, Settings
+    from replicator.settings import Configuration
+
+__all__ = ["daemon", "perform"]
 
 #: What was asked to stop has so many seconds to finish its page; container runtimes kill after 30 or sooner.
 GRACE = 25.0
-#: At least so often each thread looks at the clock, which goes on while the machine sleeps.
-_LOOK = 15.0
 
 log = logging.getLogger("replicator.daemon")
 
@@ -53,14 +48,20 @@ def daemon(
     environ: Mapping[str, str] = context.obj or {}
     found = _loaded(environ, config)
     logs.begin(environ, as_json=log_format == "json", quiet=False)
-    stop, reload = threading.Event(), threading.Event()
+    stop, reload, monitor = threading.Event(), threading.Event(), web.Monitor(environ)
+    door = web.Door(monitor)
+    door.follow(found.web)
     with signals.stopping(stop), _hung_up(reload):
         keepers = _started({}, found, environ)
+        monitor.follow(found, keepers)
         while not stop.wait(0.5):
             if reload.is_set():
                 reload.clear()
                 found = _reloaded(environ, config) or found
                 keepers = _started(keepers, found, environ)
+                monitor.follow(found, keepers)
+                _moved(door, found)
+        door.close()
         for keeper in keepers.values():
             keeper.end(now=True)
         ended = _joined(list(keepers.values()), GRACE)
@@ -92,7 +93,7 @@ def _loaded(environ: Mapping[str, str], config: Path | None) -> Configuration:
         )
     for name, jobs in turns.by_connection(found).items():
         for job in jobs:
-            _options(found.connections[name], job)
+            options_of(found.connections[name], job)
     return found
 
 
@@ -104,6 +105,13 @@ def _reloaded(environ: Mapping[str, str], config: Path | None) -> Configuration 
         return None
     log.info("configuration reloaded", extra={"connections": len(found.connections), "jobs": len(found.jobs)})
     return found
+
+
+def _moved(door: web.Door, found: Configuration) -> None:
+    try:
+        door.follow(found.web)
+    except ConfigError as error:
+        log.error("web stays where it was", extra={"why": str(error)})  # noqa: TRY400 - a sentence
 
 
 def _started(before: Mapping[str, Keeper], found: Configuration, environ: Mapping[str, str]) -> dict[str, Keeper]:
@@ -126,135 +134,3 @@ def _joined(threads: list[Keeper], seconds: float) -> bool:
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
     return not any(thread.is_alive() for thread in threads)
-
-
-class Keeper(threading.Thread):
-    """One connection's jobs, one after the other."""
-
-    def __init__(
-        self, name: str, settings: Settings, jobs: list[Job], environ: Mapping[str, str], before: Keeper | None
-    ) -> None:
-        super().__init__(name=f"keeper {name}", daemon=True)
-        self.connection, self.settings, self.jobs, self.environ = name, settings, jobs, environ
-        self._before = before
-        self._over = threading.Event()
-        #: Ends the run that goes on after its page.
-        self._asked_to_stop = threading.Event()
-        self._failures = 0
-
-    def end(self, *, now: bool) -> None:
-        """No further run; `now`: the one that goes on stops after its page."""
-        self._over.set()
-        if now:
-            self._asked_to_stop.set()
-            if self._before:
-                self._before.end(now=True)
-
-    def run(self) -> None:
-        """Until it is ended."""
-        if self._before:
-            self._before.join()
-            self._before = None
-        with about(connection=self.connection):
-            while not self._over.is_set():
-                self._sleep(self._next())
-
-    def _sleep(self, seconds: float) -> None:
-        """By the clock on the wall, which goes on while the machine sleeps."""
-        until = time.time() + seconds
-        while (left := until - time.time()) > 0 and not self._over.wait(min(left, _LOOK)):
-            pass
-
-    def _next(self) -> float:
-        """Performs the job whose turn it is, and says in how many seconds to look again."""
-        try:
-            seconds = self._performed()
-        except RunLocked:
-            return _LOOK
-        except ReplicatorError as error:
-            log.error("connection failed", extra={"why": str(error)})  # noqa: TRY400 - a sentence
-        except Exception as error:
-            log.exception("mistake in this program", extra={"kind": type(error).__name__})
-        else:
-            self._failures = 0
-            return seconds
-        self._failures += 1
-        return wait_after(self._failures).total_seconds()
-
-    def _performed(self) -> float:
-        from replicator.target import migrate
-
-        target = connection.open_database(self.settings)
-        try:
-            migrate.migrate(target, allowed=self.settings.migrate)
-            found, now = turns.of(target, self.connection, self.jobs)
-        finally:
-            target.close()
-        due = [(turn.due, turn) for turn in found if turn.due is not None]
-        if not due:
-            return _LOOK
-        when, turn = min(due, key=lambda each: each[0])
-        job = turn.job
-        if when > now:
-            return self._waited(job, when, now, running=len(due) < len(found))
-        with about(job=job.name):
-            self._run_job(job, turn.after)
-        return 0
-
-    def _waited(self, job: Job, when: datetime, now: datetime, *, running: bool) -> float:
-        seconds = (when - now).total_seconds()
-        log.debug("next job", extra={"job": job.name, "at": when.isoformat()})
-        # Another daemon's run may die.
-        return min(seconds, _LOOK) if running else seconds
-
-    def _run_job(self, job: Job, after: str) -> None:
-        result = perform(self.environ, job, after, self.settings, self._asked_to_stop)
-        level = logging.INFO if result.status in {"done", "interrupted"} else logging.WARNING
-        why = {"why": result.error} if result.error else {}
-        log.log(level, "job ended", extra={"run": result.run_id, "status": result.status, **why})
-
-
-def perform(environ: Mapping[str, str], job: Job, after: str, settings: Settings, stop: threading.Event) -> RunResult:
-    """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
-
-    RunLocked: another run goes on there, or had this turn, so that `after` is not the newest one any more.
-    """
-    from replicator.run import replicate as perform_run
-
-    own, shown = threading.Event(), progress.Lines()
-    chosen = replace(_options(settings, job), after=after)
-    with (
-        _following(stop, own),
-        connection.open_client(settings, environ, stop=own, on_wait=shown.waiting) as client,
-    ):
-        target = connection.open_database(settings)
-        try:
-            return perform_run(target, client, chosen, shown, own)
-        finally:
-            target.close()
-
-
-@contextmanager
-def _following(stop: threading.Event, own: threading.Event) -> Iterator[None]:
-    """Inside, `own` is set once `stop` is: a run sets its own where it meets what ends it."""
-    over = threading.Event()
-
-    def follow() -> None:
-        while not over.is_set():
-            if stop.wait(0.2):
-                own.set()
-                return
-
-    thread = threading.Thread(target=follow, name="stop", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _options(settings: Settings, job: Job) -> Options:
-    chosen = run.options_of(job, settings)
-    replicate.refuse(settings, chosen)
-    return chosen

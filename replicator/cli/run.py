@@ -11,7 +11,7 @@ import typer
 from replicator.errors import ReplicatorError, UsageError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import connection, options, replicate, resort
+from . import connection, options, replicate, resort, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,10 @@ def perform(context: typer.Context, job: Job, settings: Settings) -> RunResult:
     """The job for one connection, as `replicator replicate` would do it."""
     chosen = options_of(job, settings)
     replicate.refuse(settings, chosen)
-    return replicate.told(context, settings, chosen, as_json=False)
+    result = replicate.told(context, settings, chosen, as_json=False)
+    if not job.sync or result.status in {"failed", "interrupted"}:
+        return result
+    return replace(result, exit_code=sync.push(context, settings, chosen, as_json=False) or result.exit_code)
 
 
 def options_of(job: Job, settings: Settings) -> Options:

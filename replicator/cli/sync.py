@@ -20,6 +20,7 @@ from . import connection, options, pending, replicate
 from .text import plural
 
 if TYPE_CHECKING:
+    from replicator.options import Options
     from replicator.segment.client import Client
     from replicator.settings import Settings
     from replicator.sync.model import Done, Step
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 #: What a plan file says it is; another program's file is refused.
 _FORMAT = "segment-replicator plan 1"
+_SHOWN = ("object", "id", "action", "known_as", "reason", "pin", "requests")
 _DEEDS = {
     "create": "create in Segment",
     "update": "change in Segment",
@@ -127,8 +129,6 @@ def sync(
 
     For schedules: it asks nobody. Without `push = true` nothing is sent.
     """
-    from replicator.sync import session
-
     words = options.words(objects, "sync")
     settings = options.settings(
         context,
@@ -146,11 +146,18 @@ def sync(
     code = replicate.perform(context, settings, chosen, as_json=json)
     if not settings.push or code in {1, 2}:
         return code
-    with ends(context, settings, as_json=json) as (opened, client):
-        done = session.apply(opened, client, chosen, allowed(settings, many=many))
+    return push(context, settings, chosen, as_json=json) or code
+
+
+def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+    """Sends the edits of those objects, tells what came of them, and returns the exit code."""
+    from replicator.sync import session
+
+    with ends(context, settings, as_json=as_json) as (opened, client):
+        done = session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes))
         where = opened.where
-    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if json else _told(done, where))
-    return _code(done) or code
+    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if as_json else _told(done, where))
+    return _code(done)
 
 
 def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowed:
@@ -203,7 +210,7 @@ def _read(path: Path) -> list[Step]:
     try:
         found = jsonlib.loads(path.read_text("utf-8"))
         if found["format"] != _FORMAT:
-            raise ValueError
+            found = {}
         return [
             Step(
                 each["object"],
@@ -227,10 +234,7 @@ def _read(path: Path) -> list[Step]:
 def _document(steps: Sequence[Step], where: str) -> dict[str, Any]:
     rows = [
         {
-            **{
-                name: getattr(each, name)
-                for name in ("object", "id", "action", "known_as", "reason", "pin", "requests")
-            },
+            **{name: getattr(each, name) for name in _SHOWN},
             "changes": [asdict(change) for change in each.changes],
         }
         for each in steps

@@ -170,7 +170,7 @@ class Client:
             self._after(ask, outcome, attempt)
         raise AssertionError("the last try raises")
 
-    def send(self, ask: Ask) -> Answer | Lost:
+    def write(self, ask: Ask) -> Answer | Lost:
         """Sends a write once, again only after a 429, which says that it was not done.
 
         Raises SegmentError where it had no effect; Lost says that nobody knows.

@@ -22,6 +22,7 @@ from replicator.settings.model import (
     Policy,
     SandboxSettings,
     Settings,
+    Web,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Policy",
     "SandboxSettings",
     "Settings",
+    "Web",
     "load",
     "load_all",
     "months",

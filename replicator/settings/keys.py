@@ -100,6 +100,13 @@ def _interval(value: Any) -> str:
     return str(value)
 
 
+def _address(value: Any) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})", value)
+    if not found or int(found[3]) > 65535:
+        raise ValueError
+    return found[1] or found[2], int(found[3])
+
+
 def _counts(value: Any) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(type(count) is int and count >= 0 for count in value.values()):
         raise ValueError
@@ -150,9 +157,11 @@ JOB_KEYS: Mapping[str, Key] = {
     "connections": Key(_words, "a list of names of connections"),
     "objects": _OBJECTS,
     "mode": _one_of("incremental", "full"),
+    "sync": Key(_flag, "true or false"),
     "history": _OBJECTS,
     "schedule": Key(schedule.cron, "five fields of cron, such as 0 3 * * *, that some time comes true for"),
     "every": Key(_interval, "an interval from 5s to 366d, such as 15m"),
     "time_zone": _ZONE,
     "jitter": _number(0, 86_400, float),
 }
+WEB_KEYS: Mapping[str, Key] = {"listen": Key(_address, "an address such as 127.0.0.1:8080")}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import JOB_KEYS, KEYS, Key, key_bytes
-from replicator.settings.model import Configuration, Job, SandboxSettings, Settings
+from replicator.settings.keys import JOB_KEYS, KEYS, WEB_KEYS, Key, key_bytes
+from replicator.settings.model import Configuration, Job, SandboxSettings, Settings, Web
 
 DEFAULT_FILE = "replicator.toml"
 CONFIG_VARIABLE = "REPLICATOR_CONFIG"
@@ -32,7 +32,7 @@ _LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORE
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("connections", "jobs")
+_TABLES = ("connections", "jobs", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,16 @@ class _Loader:
         tables = named or {DEFAULT_CONNECTION: None}
         values = {name: self._connection(name, table, shared) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
+        for name, job in jobs.items():
+            self._refuse_without_push(name, job, values)
+        web = self._plain("web", self._table("web", self.table), WEB_KEYS)
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
             jobs={name: Job(name=name, **each) for name, each in jobs.items()},
+            web=Web(**web),
         )
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
@@ -143,12 +147,7 @@ class _Loader:
                 )
 
     def _job(self, name: str, table: Mapping[str, Any], connections: tuple[str, ...]) -> dict[str, Any]:
-        if "sync" in table:
-            self.problems.append(
-                f"jobs.{name}.sync in {self.path}: this version writes nothing back to Segment; take the key out"
-            )
-        rest = {key: value for key, value in table.items() if key != "sync"}
-        values = {"connections": connections, **self._plain(f"jobs.{name}", rest, JOB_KEYS)}
+        values = {"connections": connections, **self._plain(f"jobs.{name}", table, JOB_KEYS)}
         if "schedule" in values and "every" in values:
             self.problems.append(
                 f"jobs.{name}.schedule and jobs.{name}.every in {self.path} exclude one another: give one of them"
@@ -158,6 +157,14 @@ class _Loader:
                 f"jobs.{name}.connections in {self.path}: {_unknown(each, list(connections), 'connection')}"
             )
         return values
+
+    def _refuse_without_push(self, name: str, job: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]]) -> None:
+        silent = [each for each in job["connections"] if each in values and not values[each].get("push")]
+        if job.get("sync") and silent:
+            self.problems.append(
+                f"jobs.{name}.sync in {self.path} needs `push = true` of connection {', '.join(silent)}, which would"
+                " send nothing"
+            )
 
     def _plain(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
         """The values of a table that the file alone may hold, or the variable REPLICATOR_TABLE_KEY."""

@@ -73,6 +73,8 @@ class Job:
     #: Objects and groups; none: those of the connection.
     objects: tuple[str, ...] = ()
     mode: Literal["incremental", "full"] = "incremental"
+    #: Edits are sent to Segment besides, by the connections that have `push`.
+    sync: bool = False
     #: Objects of which every version is kept; none: those of the connection.
     history: tuple[str, ...] = ()
     #: Five fields of cron; or an interval in `every`.
@@ -91,8 +93,17 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """Where the daemon answers monitors."""
+
+    #: Host and port; None: nowhere.
+    listen: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that a file and the environment say."""
 
     connections: Mapping[str, Settings]
     jobs: Mapping[str, Job] = field(default_factory=dict)
+    web: Web = field(default_factory=Web)

@@ -41,7 +41,7 @@ class Journal:
     def scope(self) -> str:
         return self.target.place.scope
 
-    def begin(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
+    def intend(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
         """Before the write is sent; gives the row's id. `known` are the ids that were there before a creation."""
         row = {
             "id": uuid.uuid4().hex,

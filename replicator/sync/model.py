@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from replicator.edits import Edit
+if TYPE_CHECKING:
+    from replicator.edits import Edit
 
 #: `adopt`: both sides are equal already, so that only the base has to follow. `refused`: it cannot or may not be sent.
 Action = Literal["create", "update", "delete", "adopt", "conflict", "refused"]

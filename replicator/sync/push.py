@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
-from replicator.crash import crashpoint
 from replicator.errors import NotFound, SegmentError
 from replicator.merge.values import same
 from replicator.segment.client import Ask, Lost
@@ -105,7 +104,7 @@ class Push:
             self.settling.agree(connection, _edit(step))
             self.journal.end(connection, [journal_id], "done", request_id=sent)
             if deploys:
-                self.journal.begin(connection, step, "deploy")
+                self.journal.intend(connection, step, "deploy")
         error = self._deploy(step.id) if deploys else None
         self._read_back(step.id)
         return Done(step, "done", error, sent)
@@ -160,7 +159,7 @@ class Push:
             self.settling.agree(connection, edit)
             self.journal.end(connection, journal_ids, "done", request_id=request_id)
             if deploys:
-                self.journal.begin(connection, _as(step, edit.id), "deploy")
+                self.journal.intend(connection, _as(step, edit.id), "deploy")
         error = self._deploy(edit.id) if deploys else None
         self._read_back(edit.id) if deploys else self.rows.extend(rows)
         return Done(step, "done", error, request_id)
@@ -251,9 +250,7 @@ class Push:
                 return "refused", "the function is gone"
             if record.get("isLatestVersion") is True:
                 return "done", None
-            crashpoint("before write", "createFunctionDeployment")
-            answer = self.remote.client.send(api.deployment(identifier))
-            crashpoint("after write", "createFunctionDeployment")
+            answer = self.remote.client.write(api.deployment(identifier))
         except SegmentError as error:
             if error.stops_everything:
                 raise
@@ -299,9 +296,7 @@ class Push:
         why = ""
         try:
             for _ in range(_TRIES):
-                crashpoint("before write", ask.operation)
-                answer = self.remote.client.send(ask)
-                crashpoint("after write", ask.operation)
+                answer = self.remote.client.write(ask)
                 if not isinstance(answer, Lost):
                     self._end(journal_ids, "done", request_id=answer.request_id)
                     return [Done(each, "done", None, answer.request_id) for each in steps]
@@ -328,7 +323,7 @@ class Push:
     def _begin(self, steps: Sequence[Step], known: Iterable[str] = ()) -> list[str]:
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
-            return [self.journal.begin(connection, each, known=known) for each in steps]
+            return [self.journal.intend(connection, each, known=known) for each in steps]
 
     def _end(self, journal_ids: Sequence[str], status: str, error: str | None = None, **more: Any) -> None:
         with self.settling.target.begin() as connection:
@@ -336,9 +331,7 @@ class Push:
 
     def _send(self, step: Step, journal_ids: Sequence[str], ask: Ask) -> Answer | Lost | Done:
         try:
-            crashpoint("before write", ask.operation)
-            answer = self.remote.client.send(ask)
-            crashpoint("after write", ask.operation)
+            answer = self.remote.client.write(ask)
         except SegmentError as error:
             self._end(journal_ids, "refused", str(error), request_id=error.request_id)
             if error.stops_everything:
@@ -367,7 +360,8 @@ class Push:
 
 
 def _edit(step: Step) -> Edit:
-    assert step.edit is not None
+    if step.edit is None:
+        raise AssertionError("a step of a plan file is found again before it is performed")
     return step.edit
 
 
@@ -386,5 +380,8 @@ def _plan_of(step: Step) -> str:
 def _rule(step: Step) -> dict[str, Any]:
     """As PATCH and DELETE take it; a rule without a key is sent without one."""
     known = {name: step.known_as.get(name) for name in ("type", "key", "version")}
-    schema = {"jsonSchema": each.after for each in step.changes if each.name == "json_schema"}
-    return {name: value for name, value in known.items() if value is not None} | schema
+    rule = {name: value for name, value in known.items() if value is not None}
+    for change in step.changes:
+        if change.name == "json_schema":
+            rule["jsonSchema"] = change.after
+    return rule

@@ -59,10 +59,7 @@ def resolve(
         try:
             same_workspace(target, client, ledger)
             journal = Journal(target, ledger.books, ledger.run_id)
-            with target.reading() as connection:
-                row = next((each for each in journal.conflicts(connection) if each["id"] == conflict), None)
-            if row is None:
-                raise UsageError(f"There is no conflict {conflict}: `replicator conflicts` lists them.")
+            row = _row(target, journal, conflict)
             layout = layout_of(by_name[row["object"]], options)
             key = options.mask_key or kept_mask_key(target, ledger.books)
             settling = Settling(target, lease, ledger, layout, masks.keyed(key), key)
@@ -78,6 +75,14 @@ def resolve(
         return told
 
 
+def _row(target: Target, journal: Journal, conflict: str) -> dict[str, Any]:
+    with target.reading() as connection:
+        row = next((each for each in journal.conflicts(connection) if each["id"] == conflict), None)
+    if row is None:
+        raise UsageError(f"There is no conflict {conflict}: `replicator conflicts` lists them.")
+    return row
+
+
 class _Resolving:
     def __init__(self, settling: Settling, remote: Remote, record_id: str, name: str) -> None:
         self.settling, self.remote, self.record_id, self.name = settling, remote, record_id, name
@@ -85,7 +90,7 @@ class _Resolving:
 
     def settle(self, side: Side, merged: Mapping[str, Any] | None) -> str:
         with self.settling.target.reading() as connection:
-            found = [each for each in edits(self.settling.target, connection, self.settling.layout)]
+            found = list(edits(self.settling.target, connection, self.settling.layout))
         edit = next((each for each in found if each.id == self.record_id), None)
         if edit is None:
             return f"{self.name} {self.record_id} is edited no longer; nothing was to be done."

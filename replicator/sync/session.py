@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from replicator import masks
 from replicator.edits import edits
@@ -19,6 +19,7 @@ from replicator.sync.model import Done, Step
 from replicator.sync.push import Push
 from replicator.sync.remote import Remote, workspace
 from replicator.sync.settle import Settling
+from replicator.target.base import base_table
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.publish import GUARD_ROWS, GUARD_SHARE
 
@@ -62,15 +63,18 @@ def apply(
                 settling = Settling(target, lease, ledger, layout_of(thing, options), masks.keyed(key), key)
                 push = Push(thing, remote, settling, journal, allowed.deploy)
                 steps = list(_steps(target, thing, options, remote, allowed))
+                standing = [each for each in steps if each.action == "conflict"]
                 if planned is not None:
                     steps, moved = _still(steps, [each for each in planned if each.object == thing.name])
                     found += moved
-                found += push.perform(steps)
+                done = push.perform(steps)
+                standing += [each.step for each in done if each.outcome == "conflict" and each.step not in standing]
+                found += done
                 if thing.name == "SourceFunctions" and allowed.deploy:
                     push.deploy_left()
                 with target.begin() as connection:
                     lease.check(connection)
-                    journal.keep_conflicts(connection, thing.name, _conflicts(found, thing.name))
+                    journal.keep_conflicts(connection, thing.name, standing)
         except BaseException as error:
             ledger.finish(
                 "failed", f"the push broke off ({type(error).__name__})", {"requests": client.requests - asked}
@@ -79,10 +83,6 @@ def apply(
         worst = "done" if all(each.outcome == "done" for each in found) else "partial"
         ledger.finish(worst, None, {"requests": client.requests - asked})
         return found
-
-
-def _conflicts(found: Sequence[Done], name: str) -> list[Step]:
-    return [each.step for each in found if each.outcome == "conflict" and each.step.object == name]
 
 
 def _still(steps: Sequence[Step], planned: Sequence[Step]) -> tuple[list[Step], list[Done]]:
@@ -139,25 +139,12 @@ def _why_no_deletes(target: Target, thing: Object, options: Options, deletes: in
         return None
     if not allowed.deletes:
         return "deletions are not sent: set push_deletes = true for this connection if they shall be"
-    from sqlalchemy import func
-
-    from replicator.target.base import Base
-
-    base = Base.of(target, layout_of(thing, options))
-    assert base is not None
+    table = base_table(target, layout_of(thing, options))
     with target.reading() as connection:
-        total = int(connection.execute(select(func.count()).select_from(base.base)).scalar_one())
+        total = int(connection.execute(select(func.count()).select_from(table)).scalar_one())
     if thing.name in allowed.many_deletes or deletes <= max(GUARD_ROWS, total * GUARD_SHARE):
         return None
     return (
         f"{deletes} of {total} records would be deleted, more than the guard lets vanish at once:"
         f" if that is right, give --allow-deletes {thing.name}"
     )
-
-
-def counts(found: Sequence[Done]) -> Mapping[str, int]:
-    """How many came to which end."""
-    return {
-        outcome: sum(each.outcome == outcome for each in found)
-        for outcome in ("done", "moved", "lost", "refused", "conflict")
-    }

@@ -1,7 +1,7 @@
 """What the workspace answered becomes row and base.
 
-First the base takes the values that were sent, so that the row is no edit any more, unless a person edited it meanwhile:
-then it still differs. Then the record as the workspace has it now is published like one that a listing held, and what
+First the base takes the values that were sent, so that the row is no edit any more, unless a person edited it meanwhile
+and it still differs. Then the record as the workspace has it now is published like one that a listing held, and what
 the server made of the values becomes row and base.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
     from replicator.target.lease import Lease
 
+#: Of no consequence where an object has no window.
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Settling:
@@ -48,7 +51,8 @@ class Settling:
     @property
     def base(self) -> Base:
         found = Base.of(self.target, self.layout)
-        assert found is not None
+        if found is None:
+            raise AssertionError(f"nobody can edit {self.layout.object.name}")
         return found
 
     def agree(self, connection: Connection, edit: Edit) -> None:
@@ -95,7 +99,7 @@ class Settling:
         name = None
         if parent is not None:
             above = {self.layout.object.parents[0].object: [parent]}
-            (one,) = partitions(self.layout.object, above, (), datetime.min, None)
+            (one,) = partitions(self.layout.object, above, (), _NEVER, None)
             given, name = one.given, one.name
         made = encoder.encode(list(records), plain=False, given=given, partition=name)
         return [each for each in made if not isinstance(each, Rejected)]

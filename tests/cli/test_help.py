@@ -15,7 +15,7 @@ from tests.cli.running import Process, Run
 HEAVY = ("sqlalchemy", "alembic", "httpx", "rich", "uvicorn", "psycopg", "pymysql", "structlog", "replicator.catalog")
 VERBS = (
     *("replicate", "refresh", "check", "objects", "status", "runs", "sandbox", "schema", "state", "quarantine"),
-    *("run", "config", "config check", "config show"),
+    *("init", "run", "config", "config check", "config show"),
     *("health", "state show", "state set", "state reset", "quarantine list", "quarantine retry"),
 )
 

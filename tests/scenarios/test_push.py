@@ -128,9 +128,11 @@ def test_a_plan_and_a_function_that_somebody_adds_are_made_once_and_get_their_id
     filled.do("INSERT INTO source_functions (display_name, code) VALUES ('Ours', '// ours')")
     assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("create", "done")] * 2
     (row,) = filled.rows("tracking_plans", "WHERE name = 'Ours'")
-    assert row["id"].startswith("tp_") and row["slug"]
+    assert row["id"].startswith("tp_")
+    assert row["slug"]
     (function,) = filled.rows("source_functions", "WHERE display_name = 'Ours'")
-    assert not function["id"].startswith("new:") and function["is_latest_version"]
+    assert not function["id"].startswith("new:")
+    assert function["is_latest_version"]
     quiet(filled)
 
 

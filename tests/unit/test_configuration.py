@@ -81,7 +81,7 @@ def test_all_problems_are_told_at_once_with_the_table_and_the_nearest_name() -> 
         "connections.b.sandbox.colour in replicator.toml: there is no such setting",
         "jobs.x.mod in replicator.toml: there is no such setting; the nearest is mode",
         "jobs.x.connections in replicator.toml: there is no such connection; the nearest is b",
-        "jobs.x.sync in replicator.toml: this version writes nothing back to Segment; take the key out",
+        "jobs.x.sync in replicator.toml needs `push = true` of connection a, which would send nothing",
         "daemon in replicator.toml: there is no such setting",
     ):
         assert part in told

@@ -1,0 +1,260 @@
+"""One connection's jobs, kept by a thread of the daemon: which one is due, its run, and the signs of its life."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from replicator.about import about
+from replicator.errors import ReplicatorError, RunLocked
+from replicator.settings.turns import wait_after
+
+from . import connection, progress, replicate, run, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from replicator.options import Options
+    from replicator.outcome import ObjectResult, RunResult
+    from replicator.segment.client import Wait
+    from replicator.segment.counters import Counters
+    from replicator.settings import Job, Settings
+
+#: At least so often each thread looks at the clock, which goes on while the machine sleeps.
+_LOOK = 15.0
+#: A thread that gives no sign of life for longer hangs: one that waits or asks its database, and one in the midst of
+#: a run, which gives one with each page and may publish a large table in between.
+_PATIENCE, _PATIENCE_OF_RUN = 120.0, 3600.0
+
+log = logging.getLogger("replicator.daemon")
+
+
+class Tally:
+    """What the clients of one connection counted in this process, those of runs that go on included."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended: dict[str, float] = {}
+        self._going: Counters | None = None
+
+    @contextmanager
+    def counting(self, counters: Counters) -> Iterator[None]:
+        """Inside, these count, too; afterwards their sums stay."""
+        with self._lock:
+            self._going = counters
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ended, self._going = self._with(counters), None
+
+    def sums(self) -> Mapping[str, float]:
+        """Empty until a client was made."""
+        with self._lock:
+            return self._with(self._going) if self._going else dict(self._ended)
+
+    def _with(self, counters: Counters) -> dict[str, float]:
+        names = ("requests", "retries", "refused", "waits", "waited")
+        return {name: self._ended.get(name, 0) + getattr(counters, name) for name in names}
+
+
+class Keeper(threading.Thread):
+    """One connection's jobs, one after the other."""
+
+    def __init__(
+        self, name: str, settings: Settings, jobs: list[Job], environ: Mapping[str, str], before: Keeper | None
+    ) -> None:
+        super().__init__(name=f"keeper {name}", daemon=True)
+        self.connection, self.settings, self.jobs, self.environ = name, settings, jobs, environ
+        self._before = before
+        self._over = threading.Event()
+        #: Ends the run that goes on after its page.
+        self._asked_to_stop = threading.Event()
+        self._failures = 0
+        self._seen, self._in_run = time.monotonic(), False
+        self.tally: Tally = before.tally if before else Tally()
+
+    def age(self) -> float:
+        """Seconds since the last sign of life."""
+        return max(0.0, time.monotonic() - self._seen)
+
+    def lives(self) -> bool:
+        """Whether the last sign of life is as young as what it does allows."""
+        return self.is_alive() and self.age() < (_PATIENCE_OF_RUN if self._in_run else _PATIENCE)
+
+    def signs(self) -> tuple[bool, float]:
+        """Whether a run goes on, and when the last sign of life was."""
+        return self._in_run, self._seen
+
+    def _alive(self) -> None:
+        self._seen = time.monotonic()
+
+    def end(self, *, now: bool) -> None:
+        """No further run; `now`: the one that goes on stops after its page."""
+        self._over.set()
+        if now:
+            self._asked_to_stop.set()
+            if before := self._before:
+                before.end(now=True)
+
+    def run(self) -> None:
+        """Until it is ended."""
+        while self._before:
+            # It has its run to end; whether it hangs in there is for it to say.
+            self._before.join(1)
+            self._in_run, self._seen = self._before.signs()
+            self._before = self._before if self._before.is_alive() else None
+        self._in_run = False
+        with about(connection=self.connection):
+            while not self._over.is_set():
+                self._sleep(self._next())
+
+    def _sleep(self, seconds: float) -> None:
+        """By the clock on the wall, which goes on while the machine sleeps."""
+        until = time.time() + seconds
+        self._alive()
+        while (left := until - time.time()) > 0 and not self._over.wait(min(left, _LOOK)):
+            self._alive()
+
+    def _next(self) -> float:
+        """Performs the job whose turn it is, and says in how many seconds to look again."""
+        try:
+            seconds = self._performed()
+        except RunLocked:
+            return _LOOK
+        except ReplicatorError as error:
+            log.error("connection failed", extra={"why": str(error)})  # noqa: TRY400 - a sentence
+        except Exception as error:
+            log.exception("mistake in this program", extra={"kind": type(error).__name__})
+        else:
+            self._failures = 0
+            return seconds
+        self._failures += 1
+        return wait_after(self._failures).total_seconds()
+
+    def _performed(self) -> float:
+        from replicator.target import migrate
+
+        target = connection.open_database(self.settings)
+        try:
+            migrate.migrate(target, allowed=self.settings.migrate)
+            found, now = turns.of(target, self.connection, self.jobs)
+        finally:
+            target.close()
+        due = [(turn.due, turn) for turn in found if turn.due is not None]
+        if not due:
+            return _LOOK
+        when, turn = min(due, key=lambda each: each[0])
+        job = turn.job
+        if when > now:
+            return self._waited(job, when, now, running=len(due) < len(found))
+        with about(job=job.name):
+            self._run_job(job, turn.after)
+        return 0
+
+    def _waited(self, job: Job, when: datetime, now: datetime, *, running: bool) -> float:
+        seconds = (when - now).total_seconds()
+        log.debug("next job", extra={"job": job.name, "at": when.isoformat()})
+        # Another daemon's run may die.
+        return min(seconds, _LOOK) if running else seconds
+
+    def _run_job(self, job: Job, after: str) -> None:
+        self._alive()
+        self._in_run = True
+        try:
+            result = perform(
+                self.environ, job, after, self.settings, self._asked_to_stop, tally=self.tally, alive=self._alive
+            )
+        finally:
+            self._in_run = False
+            self._alive()
+        level = logging.INFO if result.status in {"done", "interrupted"} else logging.WARNING
+        why = {"why": result.error} if result.error else {}
+        log.log(level, "job ended", extra={"run": result.run_id, "status": result.status, **why})
+
+
+class _Living(progress.Lines):
+    """Log lines, each of which is a sign of life as well."""
+
+    def __init__(self, alive: Callable[[], None]) -> None:
+        super().__init__()
+        self._alive = alive
+
+    def reading(self, name: str, partitions: int) -> None:
+        self._alive()
+        super().reading(name, partitions)
+
+    def page(self, name: str, *, rows: int, requests: int, done_partitions: int, total: int | None) -> None:
+        self._alive()
+        super().page(name, rows=rows, requests=requests, done_partitions=done_partitions, total=total)
+
+    def waiting(self, wait: Wait) -> None:
+        self._alive()
+        super().waiting(wait)
+
+    def finished(self, result: ObjectResult) -> None:
+        self._alive()
+        super().finished(result)
+
+
+def perform(
+    environ: Mapping[str, str],
+    job: Job,
+    after: str,
+    settings: Settings,
+    stop: threading.Event,
+    *,
+    tally: Tally | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> RunResult:
+    """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
+
+    RunLocked: another run goes on there, or had this turn, so that `after` is not the newest one any more.
+    """
+    from replicator.run import replicate as perform_run
+
+    own, shown = threading.Event(), _Living(alive)
+    chosen = replace(options_of(settings, job), after=after)
+    with (
+        _following(stop, own),
+        connection.open_client(settings, environ, stop=own, on_wait=shown.waiting) as client,
+        (tally or Tally()).counting(client.counters),
+    ):
+        target = connection.open_database(settings)
+        try:
+            return perform_run(target, client, chosen, shown, own)
+        finally:
+            target.close()
+
+
+@contextmanager
+def _following(stop: threading.Event, own: threading.Event) -> Iterator[None]:
+    """Inside, `own` is set once `stop` is: a run sets its own where it meets what ends it."""
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.is_set():
+            if stop.wait(0.2):
+                own.set()
+                return
+
+    thread = threading.Thread(target=follow, name="stop", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def options_of(settings: Settings, job: Job) -> Options:
+    """What the run is asked to do. Raises ConfigError for what cannot be."""
+    chosen = run.options_of(job, settings)
+    replicate.refuse(settings, chosen)
+    return chosen
