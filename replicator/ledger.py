@@ -27,6 +27,10 @@ _COUNTS = (
 )
 
 
+#: The modes of runs that read no listing: they send edits, or settle what is to be sent.
+SENDING = ("push", "resolve", "restore")
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The rows of one run."""

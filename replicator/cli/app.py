@@ -23,6 +23,7 @@ from . import (
     quarantine,
     refresh,
     replicate,
+    restore,
     run,
     runs,
     sandbox,
@@ -101,6 +102,7 @@ app.command()(sync.apply)
 app.command(context_settings=WORDS)(sync.sync)
 app.command()(conflicts.conflicts)
 app.command("resolve")(conflicts.resolve_)
+app.command()(restore.restore)
 app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)

@@ -52,11 +52,13 @@ def newest_success(target: Target) -> dict[str, Any]:
     """The newest run that ended well, when, and how long ago by the database's clock; None for each if none did."""
     from sqlalchemy import select
 
+    from replicator.ledger import SENDING
     from replicator.target.bookkeeping import bookkeeping
 
     runs = bookkeeping(target.dialect).runs
     ended_well = (runs.c.scope == target.place.scope, runs.c.status.in_(_SUCCESS), runs.c.finished_at.is_not(None))
-    query = select(runs.c.id, runs.c.status, runs.c.finished_at).where(*ended_well)
+    # What only sent edits says nothing about how fresh the rows are.
+    query = select(runs.c.id, runs.c.status, runs.c.finished_at).where(*ended_well, runs.c.mode.not_in(SENDING))
     with target.reading() as reading:
         row = reading.execute(query.order_by(runs.c.finished_at.desc()).limit(1)).first()
         now = target.dialect.now(reading)

@@ -43,6 +43,7 @@ class Journal:
 
     def intend(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
         """Before the write is sent; gives the row's id. `known` are the ids that were there before a creation."""
+        changed = {each.name: each.before for each in step.changes}
         row = {
             "id": uuid.uuid4().hex,
             "scope": self.scope,
@@ -53,7 +54,7 @@ class Journal:
             "status": "sent",
             "holder": holder(),
             "began_at": self.target.dialect.now(connection),
-            "before": exact.shown({each.name: each.before for each in step.changes}),
+            "before": exact.shown(_shown(step.remote) if step.action == "delete" else changed),
             "after": exact.shown({each.name: each.after for each in step.changes}),
             "known_ids": exact.shown(sorted(known)) if step.action == "create" else None,
         }
@@ -84,6 +85,14 @@ class Journal:
         table = self.books.push_journal
         wanted = (table.c.scope == self.scope, table.c.action == "deploy", table.c.status.in_(("sent", "lost")))
         return [(row.id, row.record_id) for row in connection.execute(select(table).where(*wanted))]
+
+    def deleted(self, connection: Connection, name: str, record_id: str) -> dict[str, Any] | None:
+        """The columns of a record that was deleted through here, as it was then."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
+        query = select(table.c.before).where(*mine, table.c.action == "delete", table.c.status == "done")
+        before = connection.execute(query.order_by(table.c.began_at.desc()).limit(1)).scalar()
+        return exact.load(before) if before else None
 
     def conflicts(self, connection: Connection, name: str | None = None) -> list[dict[str, Any]]:
         """What a person has to decide, newest first."""

@@ -62,7 +62,8 @@ def resolve(
             row = _row(target, journal, conflict)
             layout = layout_of(by_name[row["object"]], options)
             key = options.mask_key or kept_mask_key(target, ledger.books)
-            settling = Settling(target, lease, ledger, layout, masks.keyed(key), key)
+            kept = row["object"] in options.history
+            settling = Settling(target, lease, ledger, layout, masks.keyed(key), key, kept)
             told = _Resolving(settling, Remote(client), str(row["record_id"]), str(row["object"])).settle(side, merged)
             with target.begin() as connection:
                 lease.check(connection)

@@ -60,7 +60,8 @@ def apply(
             journal = Journal(target, ledger.books, ledger.run_id)
             found: list[Done] = []
             for thing in _things(options):
-                settling = Settling(target, lease, ledger, layout_of(thing, options), masks.keyed(key), key)
+                kept = thing.name in options.history
+                settling = Settling(target, lease, ledger, layout_of(thing, options), masks.keyed(key), key, kept)
                 push = Push(thing, remote, settling, journal, allowed.deploy)
                 steps = list(_steps(target, thing, options, remote, allowed))
                 standing = [each for each in steps if each.action == "conflict"]

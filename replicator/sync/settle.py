@@ -47,6 +47,7 @@ class Settling:
     layout: Layout
     mask: masks.Mask
     key: bytes
+    history: bool = False
 
     @property
     def base(self) -> Base:
@@ -119,4 +120,4 @@ class Settling:
             self.lease.check(connection)
             began = self.target.dialect.now(connection)
         stage.append(Batch(rows, (), [Checkpoint("", staged=len(rows), done=True)]))
-        publish(stage, Publication(self.ledger.run_id, "none", began, relisted="none"))
+        publish(stage, Publication(self.ledger.run_id, "none", began, relisted="none", history=self.history))

@@ -163,7 +163,8 @@ class _Versions:
         held = select(literal(1)).select_from(versions)
         held = held.where(versions.c[key] == table.c[key], versions.c._valid_to.is_(None)).correlate(table)
         query = select(*(table.c[name] for name in self._values), *self._ours(table.c._deleted_at.is_not(None)))
-        self._insert(query.where(~held.exists(), *mine).order_by(table.c[key]))
+        # What a person added is no record yet.
+        self._insert(query.where(~held.exists(), table.c._run_id != "", *mine).order_by(table.c[key]))
 
     def _lay_down_lost(self) -> None:
         """A row that somebody removed while its version held is gone from now on, as far as can be told."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
+from replicator.ledger import SENDING
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.quarantine import Quarantine
 from replicator.target.state import ObjectState, State
@@ -96,7 +97,9 @@ def _last(connection: Connection, books: Bookkeeping, scope: str) -> Sequence[La
 
 def _succeeded(connection: Connection, books: Bookkeeping, scope: str) -> datetime | None:
     runs = books.runs
-    query = select(runs.c.finished_at).where(runs.c.scope == scope, runs.c.status.in_(SUCCESS))
+    # What only sent edits says nothing about how fresh the rows are.
+    mine = (runs.c.scope == scope, runs.c.status.in_(SUCCESS), runs.c.mode.not_in(SENDING))
+    query = select(runs.c.finished_at).where(*mine)
     found: datetime | None = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(1)).scalar()
     return found
 

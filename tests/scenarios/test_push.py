@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from replicator.catalog import by_name
 from replicator.options import Options
+from replicator.sandbox import Request, Response
 from replicator.sync.model import Done, Step
+from replicator.sync.resolve import Side, resolve
+from replicator.sync.restore import restore
 from replicator.sync.session import Allowed, apply, plan
 from tests.scenarios.network import Network
 from tests.scenarios.replica import Replica, objects
@@ -209,9 +216,6 @@ def test_a_step_whose_record_moved_since_the_plan_is_skipped(filled: Replica) ->
 def test_one_bad_rule_of_a_batch_is_told_and_the_others_are_sent(filled: Replica) -> None:
     rules = filled.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")
     mine = [each for each in rules if each["tracking_plan_id"] == rules[0]["tracking_plan_id"]][:4]
-    deep: Any = {}
-    for _ in range(80):
-        deep = {"properties": deep}
     for at, rule in enumerate(mine):
         set_schema(filled, rule, json.dumps({"title": f"Ours {at}", "type": 7 if at == 2 else "object"}))
     filled.network.refuse_rules_with = '"type":7'
@@ -220,3 +224,155 @@ def test_one_bad_rule_of_a_batch_is_told_and_the_others_are_sent(filled: Replica
     (bad,) = [each for each in done if each.outcome == "refused"]
     assert bad.step.id == mine[2]["_key"]
     assert [each.id for each in pending(filled, "TrackingPlanRules")] == [mine[2]["_key"]]
+
+
+def decide(replica: Replica, side: Side, merged: dict[str, Any] | None = None) -> None:
+    (conflict,) = replica.books("conflicts")
+    with replica.client() as client:
+        resolve(replica.target, client, Options(objects=objects(*ALL)), conflict["id"], side, merged)
+    assert replica.books("conflicts") == []
+
+
+def conflicting(replica: Replica) -> str:
+    """The name of one plan, edited differently on both sides."""
+    was = first(replica, "tracking_plans")
+    replica.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    replica.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
+    assert [each.outcome for each in pushed(replica)] == ["conflict"]
+    return str(was["id"])
+
+
+@pytest.mark.parametrize(
+    ("side", "merged", "name"),
+    [("ours", None, "Ours"), ("theirs", None, "Theirs"), ("merged", {"name": "Both"}, "Both")],
+)
+def test_a_decided_conflict_ends_with_that_version_on_both_sides(
+    filled: Replica, side: Side, merged: dict[str, Any] | None, name: str
+) -> None:
+    identifier = conflicting(filled)
+    decide(filled, side, merged)
+    pushed(filled)
+    assert first(filled, "tracking_plans")["name"] == name
+    theirs = filled.network.write("GET", f"/tracking-plans/{identifier}")["trackingPlan"]
+    assert theirs["name"] == name
+    quiet(filled)
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_plan_edited_here_and_deleted_there_comes_back_or_goes(filled: Replica, side: Side) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    filled.network.write("DELETE", f"/tracking-plans/{was['id']}")
+    assert [each.outcome for each in pushed(filled)] == ["conflict"]
+    decide(filled, side)
+    pushed(filled)
+    alive = [row for row in filled.live("tracking_plans") if row["name"] == "Ours"]
+    assert len(alive) == (1 if side == "ours" else 0)
+    assert was["id"] not in {row["id"] for row in filled.live("tracking_plans")}
+    filled.run(*ALL, allow_deletes=frozenset({"TrackingPlanRules"}))
+    quiet(filled)
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_function_deleted_here_and_edited_there_goes_or_comes_back(filled: Replica, side: Side) -> None:
+    was = first(filled, "source_functions")
+    filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/functions/{was['id']}", {"description": "Theirs"})
+    assert [each.outcome for each in pushed(filled)] == ["conflict"]
+    decide(filled, side)
+    pushed(filled)
+    filled.run(*ALL)
+    ids = {row["id"] for row in filled.live("source_functions")}
+    assert (was["id"] in ids) == (side == "theirs")
+    quiet(filled)
+
+
+def test_a_plan_that_the_workspace_lost_is_restored_with_its_rules_under_a_new_id(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    rules = filled.rows("tracking_plan_rules", f"WHERE tracking_plan_id = '{was['id']}'")
+    filled.network.write("DELETE", f"/tracking-plans/{was['id']}")
+    filled.run(*ALL, allow_deletes=frozenset({"TrackingPlanRules"}))
+    done = restore(filled.target, Options(objects=objects(*ALL)), by_name["TrackingPlans"], was["id"], None)
+    assert done.rules == len(rules)
+    assert {each.outcome for each in pushed(filled)} == {"done"}
+    (back,) = [row for row in filled.live("tracking_plans") if row["name"] == was["name"]]
+    assert back["id"] != was["id"]
+    mine = [row for row in filled.live("tracking_plan_rules") if row["tracking_plan_id"] == back["id"]]
+
+    def content(rows: list[dict[str, Any]]) -> list[Any]:
+        return sorted((row["type"], row["key"] or "", row["version"], canonical(row["json_schema"])) for row in rows)
+
+    assert content(mine) == content(rules)
+    quiet(filled)
+
+
+def canonical(schema: Any) -> str:
+    return json.dumps(json.loads(schema) if isinstance(schema, str) else schema, sort_keys=True)
+
+
+def test_a_function_deleted_through_here_is_restored_from_the_journal(filled: Replica) -> None:
+    was = first(filled, "source_functions")
+    filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    restore(filled.target, Options(objects=objects(*ALL)), by_name["SourceFunctions"], was["id"], None)
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    (back,) = [row for row in filled.live("source_functions") if row["display_name"] == was["display_name"]]
+    assert (back["code"], back["description"]) == (was["code"], was["description"])
+    quiet(filled)
+
+
+def test_two_databases_on_one_workspace_come_to_the_same(filled: Replica, tmp_path: Path) -> None:
+    other = Replica(f"sqlite:///{tmp_path / 'other.db'}", filled.network)
+    try:
+        other.run(*ALL)
+        was = first(filled, "tracking_plans")
+        filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+        other.do("UPDATE tracking_plans SET description = 'The other' WHERE id = :id", id=was["id"])
+        assert [each.outcome for each in pushed(filled)] == ["done"]
+        assert [each.outcome for each in pushed(other)] == ["done"]
+        filled.run(*ALL)
+        for each in (filled, other):
+            row = first(each, "tracking_plans")
+            assert (row["name"], row["description"]) == ("Ours", "The other")
+            quiet(each)
+    finally:
+        other.close()
+
+
+def test_an_edit_made_while_the_push_is_under_way_stays_an_edit(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+
+    def meanwhile(request: Request, answer: Response) -> Response:
+        if request.method == "PATCH":
+            filled.do("UPDATE tracking_plans SET name = 'Ours too' WHERE id = :id", id=was["id"])
+        return answer
+
+    filled.network.on(f"/tracking-plans/{was['id']}", meanwhile)
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    filled.network.heal()
+    (edit,) = pending(filled, "TrackingPlans")
+    assert [(each.base, each.local) for each in edit.fields] == [("Ours", "Ours too")]
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    quiet(filled)
+
+
+def test_two_thousand_rules_go_in_ten_requests(one: Replica) -> None:
+    one.run(*ALL)
+    was = first(one, "tracking_plans")
+    one.network.write("DELETE", f"/tracking-plans/{was['id']}")
+    one.run(*ALL, allow_deletes=frozenset({"TrackingPlanRules"}))
+    one.do("INSERT INTO tracking_plans (id, name, type) VALUES ('new:big', 'Big', 'LIVE')")
+    with one.engine.begin() as connection:
+        rows = [{"key": f"Event {number}", "schema": '{"title": "Ours"}'} for number in range(2000)]
+        statement = (
+            'INSERT INTO tracking_plan_rules (tracking_plan_id, type, "key", version, json_schema)'
+            " VALUES ('new:big', 'TRACK', :key, 1, :schema)"
+        )
+        connection.execute(text(statement), rows)
+    one.network.written.clear()
+    done = pushed(one)
+    assert {each.outcome for each in done} == {"done"}
+    assert len(done) == 2001
+    assert Counter(method for method, _ in one.network.written) == {"POST": 1, "PATCH": 10}
+    quiet(one)

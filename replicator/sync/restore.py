@@ -1,0 +1,166 @@
+"""A deleted plan or function as a row that a person added, so that the next push makes it anew."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, inspect, select
+
+from replicator import exact
+from replicator.catalog import by_name
+from replicator.catalog.model import Type
+from replicator.errors import UsageError
+from replicator.options import layout_of
+from replicator.run import holding
+from replicator.sync.journal import Journal
+from replicator.sync.written import RULES
+from replicator.target import history
+from replicator.target.base import bound
+from replicator.target.schema import object_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from replicator.catalog.model import Object
+    from replicator.ledger import Ledger
+    from replicator.options import Options
+    from replicator.rows import Layout
+    from replicator.target.database import Target
+    from replicator.target.lease import Lease
+
+_SOURCES = "TrackingPlanSources"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The new row's key, how many rules came with it, and the sources that have to be connected again."""
+
+    key: str
+    rules: int
+    sources: tuple[str, ...]
+
+
+def restore(target: Target, options: Options, thing: Object, identifier: str, at: datetime | None) -> Restored:
+    """From the row that is marked deleted, the history, or the journal; `at` asks for the version of that moment.
+
+    Raises UsageError where nothing is known of the record, or it is still there.
+    """
+    if not thing.editable or thing.name == RULES:
+        raise UsageError(f"{thing.name} cannot be restored: tracking plans (with their rules) and functions can.")
+    with holding(target, "restore") as (ledger, lease):
+        try:
+            with target.begin() as connection:
+                lease.check(connection)
+                told = _Restoring(target, connection, ledger, lease, options).perform(thing, identifier, at)
+        except BaseException as error:
+            ledger.finish("failed", f"it broke off ({type(error).__name__})", {})
+            raise
+        ledger.finish("done", None, {})
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Restoring:
+    target: Target
+    connection: Connection
+    ledger: Ledger
+    lease: Lease
+    options: Options
+
+    def perform(self, thing: Object, identifier: str, at: datetime | None) -> Restored:
+        layout = layout_of(thing, self.options)
+        found = self._version(layout, identifier, at)
+        if found is None:
+            when = f" at {at.isoformat()}" if at else ""
+            raise UsageError(
+                f"Nothing is known of {thing.name} {identifier}{when}: `replicator history {thing.name} {identifier}`"
+                " shows what the history has, where it is kept."
+            )
+        key = self._add(layout, found, {})
+        rules = self._rules(identifier, key, at) if thing.name == "TrackingPlans" else 0
+        return Restored(key, rules, self._sources(identifier) if thing.name == "TrackingPlans" else ())
+
+    def _version(self, layout: Layout, identifier: str, at: datetime | None) -> Mapping[str, Any] | None:
+        table = object_table(self.target, layout)
+        row = self._first(table, table.c.id == identifier)
+        if row is not None and row["_deleted_at"] is None and at is None:
+            raise UsageError(f"{layout.object.name} {identifier} is not deleted: there is nothing to restore.")
+        if row is not None and at is None:
+            return row
+        if self._exists(versions := history.history_table(self.target, layout)):
+            moment = () if at is None else (history.holds(versions, at),)
+            mine = (versions.c.id == identifier, versions.c._deleted.is_(False), *moment)
+            query = select(versions).where(*mine).order_by(versions.c._valid_from.desc()).limit(1)
+            if found := self.connection.execute(query).mappings().first():
+                return dict(found)
+        if at is not None:
+            return None
+        journal = Journal(self.target, self.ledger.books, self.ledger.run_id)
+        before = journal.deleted(self.connection, layout.object.name, identifier)
+        return None if before is None else _as_stored(layout, before)
+
+    def _rules(self, plan: str, key: str, at: datetime | None) -> int:
+        layout = layout_of(by_name[RULES], self.options)
+        versions = history.history_table(self.target, layout)
+        table = object_table(self.target, layout)
+        if at is not None and self._exists(versions):
+            alive = (history.holds(versions, at), versions.c._deleted.is_(False))
+            rows = self._all(versions, versions.c.tracking_plan_id == plan, *alive)
+        elif self._exists(table):
+            rows = self._all(table, table.c.tracking_plan_id == plan)
+            # Rules that went before their plan did are no part of it.
+            last = max((row["_deleted_at"] for row in rows if row["_deleted_at"]), default=None)
+            rows = [row for row in rows if row["_deleted_at"] in (None, last)]
+        else:
+            rows = []
+        for row in rows:
+            self._add(layout, row, {"tracking_plan_id": key})
+        return len(rows)
+
+    def _sources(self, plan: str) -> tuple[str, ...]:
+        table = object_table(self.target, layout_of(by_name[_SOURCES], self.options))
+        if not self._exists(table):
+            return ()
+        return tuple(str(row["id"]) for row in self._all(table, table.c.tracking_plan_id == plan))
+
+    def _add(self, layout: Layout, row: Mapping[str, Any], instead: Mapping[str, Any]) -> str:
+        table = object_table(self.target, layout)
+        names = [*layout.object.editable, *layout.object.creatable]
+        values = {name: bound(table.c[name], {**row, **instead}.get(name)) for name in names if name in table.c}
+        key = f"new:{uuid.uuid4()}"
+        ours = {layout.primary_key: key, "_run_id": "", "_synced_at": self.target.dialect.now(self.connection)}
+        self.connection.execute(insert(table).values(**values, **ours))
+        return key
+
+    def _exists(self, table: Table) -> bool:
+        return inspect(self.connection).has_table(table.name, schema=table.schema)
+
+    def _first(self, table: Table, *conditions: Any) -> dict[str, Any] | None:
+        return next(iter(self._all(table, *conditions)), None) if self._exists(table) else None
+
+    def _all(self, table: Table, *conditions: Any) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.connection.execute(select(table).where(*conditions)).mappings()]
+
+
+def _as_stored(layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {column.name: column.type for column in layout.columns}
+    return {name: _raw(value, kinds[name]) for name, value in values.items() if name in kinds}
+
+
+def _raw(value: Any, kind: Type) -> Any:
+    return exact.dump(value) if value is not None and kind is Type.JSON else value
+
+
+def sentence(thing: Object, identifier: str, restored: Restored) -> str:
+    """What came back, what did not, and the next step."""
+    rules = f" with {restored.rules} rules" if thing.name == "TrackingPlans" else ""
+    lost = "; connect its sources again there: " + ", ".join(restored.sources) if restored.sources else ""
+    secrets = "; the values of its settings, which the API never shows, have to be set anew" if not rules else ""
+    return (
+        f"{thing.name} {identifier} is back here as {restored.key}{rules}:"
+        f" `replicator apply` makes it in Segment, under a new id{lost}{secrets}."
+    )
