@@ -271,7 +271,12 @@ class Push:
             self.remote.forget(plan)
         rules = self.remote.rules(plan)
         done = [each.step for each in found if each.outcome == "done"]
-        encoded = {identity: self.settling.encode([rule], {"id": plan}) for identity, rule in (rules or {}).items()}
+        touched = {api.identity(each.known_as) for each in [*done, *adopted]}
+        encoded = {
+            identity: self.settling.encode([rule], {"id": plan})
+            for identity, rule in (rules or {}).items()
+            if identity in touched
+        }
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             for step in [*done, *adopted]:

@@ -74,6 +74,8 @@ class Remote:
     def rules(self, plan: str) -> dict[tuple[Any, ...], Record] | None:
         """The plan's rules by type, key and version; None where there is no such plan."""
         if plan not in self._rules:
+            # One plan at a time, however many are edited: 2,000 rules are some megabytes.
+            self._rules.clear()
             self._rules[plan] = self._rules_of(plan)
         return self._rules[plan]
 

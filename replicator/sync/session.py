@@ -124,7 +124,8 @@ def _suffix(client: Client) -> str:
 def _steps(target: Target, thing: Object, options: Options, remote: Remote, allowed: Allowed) -> Iterator[Step]:
     layout = layout_of(thing, options)
     with target.reading() as connection:
-        found = list(edits(target, connection, layout))
+        # The rules of one plan after the other, since they are listed by plan.
+        found = sorted(edits(target, connection, layout), key=lambda edit: str(edit.known_as.get("tracking_plan_id")))
     steps = []
     for edit in found:
         record = None if edit.refused else remote.of(thing, edit)
