@@ -14,6 +14,9 @@ FAULTS = ("tests/faults/test_catalogue_http.py",)
 CLIENT = ("tests/segment/test_faults.py", "tests/segment/test_limits.py", "tests/segment/test_retry.py")
 PAGES = ("tests/segment/test_pages.py", *FAULTS)
 SECRETS = ("tests/contract/test_values.py", "tests/properties/test_rows.py", "tests/scenarios/test_secrets.py")
+EDITS = ("tests/scenarios/test_edits.py",)
+PUSH = ("tests/scenarios/test_push.py",)
+KILLED = ("tests/scenarios/test_push_killed.py",)
 HISTORY = ("tests/contract/test_history.py", "tests/scenarios/test_history.py")
 
 
@@ -284,8 +287,8 @@ MUTATIONS = (
     Mutation(
         "another workspace's token is taken",
         "run.py",
-        "def _same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n",
-        "def _same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n    return\n",
+        "def same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n",
+        "def same_workspace(target: Target, client: Client, ledger: Ledger) -> None:\n    return\n",
         ("tests/scenarios/test_failures.py", "tests/scenarios/test_places.py", *FAULTS),
     ),
     Mutation(
@@ -308,5 +311,138 @@ MUTATIONS = (
         "    last = mark.last if in_step and mark else _last(connection, history)\n    moment = _after(now, last)",
         "    moment = now",
         HISTORY,
+    ),
+    Mutation(
+        "push: a run overwrites what was edited",
+        "target/publish.py",
+        "*([self.base.updatable(published)] if self.base else [])",
+        "*([])",
+        EDITS,
+    ),
+    Mutation(
+        "push: a run brings back what was deleted here",
+        "target/publish.py",
+        "                query = query.where(~self.base.unwanted(key, source))",
+        "                pass",
+        EDITS,
+    ),
+    Mutation(
+        "push: a run buries what was edited",
+        "target/publish.py",
+        "alive = [self.table.c._deleted_at.is_(None), *([self.base.follows] if self.base else [])]",
+        "alive = [self.table.c._deleted_at.is_(None)]",
+        EDITS,
+    ),
+    Mutation(
+        "push: what a run published is no base",
+        "target/publish.py",
+        "        merge.agree(filled=filled)\n",
+        "",
+        EDITS,
+    ),
+    Mutation(
+        "push: what both sides deleted stays a wish",
+        "target/publish.py",
+        "        base.forget(self.connection, *gone)",
+        "        pass",
+        EDITS,
+    ),
+    Mutation(
+        "push: a row without a base is overwritten",
+        "target/base.py",
+        "and_(~self.known, ~self.local, *equal))",
+        "and_(~self.known, ~self.local))",
+        EDITS,
+    ),
+    Mutation(
+        "push: a lost write is sent again at once",
+        "segment/client.py",
+        "                case Again(why=why):\n                    return Lost(why)",
+        "                case Again() as again:\n                    self._after(ask, again, attempt)",
+        PUSH,
+    ),
+    Mutation(
+        "push: a creation that was cut off is sent again",
+        "sync/push.py",
+        "        if intent:\n",
+        "        if False:\n",
+        KILLED,
+    ),
+    Mutation(
+        "push: a lost update is not looked at",
+        "sync/push.py",
+        "            if is_so():\n                return None",
+        "            if False:\n                return None",
+        PUSH,
+    ),
+    Mutation(
+        "push: a deployment is forgotten",
+        "sync/push.py",
+        '                self.journal.intend(connection, step, "deploy")\n        error = self._deploy(step.id)',
+        "                pass\n        error = self._deploy(step.id)",
+        PUSH,
+    ),
+    Mutation(
+        "push: one bad rule costs the others",
+        "sync/push.py",
+        "        if len(steps) > 1 and error.status in _ITEM:",
+        "        if False:",
+        PUSH,
+    ),
+    Mutation(
+        "push: the rules are replaced as a set",
+        "sync/written.py",
+        '_ask("PATCH", "updateRulesInTrackingPlan"',
+        '_ask("PUT", "replaceRulesInTrackingPlan"',
+        PUSH,
+    ),
+    Mutation(
+        "push: more rules than a request may have",
+        "sync/written.py",
+        "RULES_AT_ONCE = 200",
+        "RULES_AT_ONCE = 2000",
+        PUSH,
+    ),
+    Mutation(
+        "push: a function's name grows",
+        "sync/decide.py",
+        '        return {**values, "display_name": name.removesuffix(suffix)}',
+        "        return dict(values)",
+        PUSH,
+    ),
+    Mutation(
+        "push: an edit there gives way to a deletion here",
+        "sync/decide.py",
+        "    if any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items()):",
+        "    if False:",
+        PUSH,
+    ),
+    Mutation(
+        "push: deletions without being asked",
+        "sync/session.py",
+        "    if not allowed.deletes:",
+        "    if False:",
+        PUSH,
+    ),
+    Mutation(
+        "push: no guard against mass deletion",
+        "sync/session.py",
+        "deletes <= max(GUARD_ROWS, total * GUARD_SHARE)",
+        "deletes >= 0",
+        PUSH,
+    ),
+    Mutation(
+        "push: a plan is performed whatever moved",
+        "sync/session.py",
+        "if found and (found.action, found.pin) == (each.action, each.pin):",
+        "if found and found.action == each.action:",
+        PUSH,
+    ),
+    Mutation(
+        "push: an edit made meanwhile is lost",
+        "sync/settle.py",
+        "            connection.execute(update(base.base).where(mine).values(**values))",
+        "            self.forget(connection, edit.id)\n            self._copy(connection, edit.id)",
+        PUSH,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,19 @@ def test_a_deletion_is_sent_only_where_that_is_allowed(filled: Replica) -> None:
     assert list(writes(filled.network)) == []
     assert [each.outcome for each in pushed(filled)] == ["done"]
     assert list(writes(filled.network)) == [f"DELETE /functions/{was['id']}"]
+    quiet(filled)
+
+
+def test_many_deletions_at_once_wait_for_a_persons_word(filled: Replica) -> None:
+    rules = filled.rows("tracking_plan_rules")
+    filled.do("DELETE FROM tracking_plan_rules")
+    held = pushed(filled)
+    assert {each.outcome for each in held} == {"refused"}
+    assert f"{len(rules)} of {len(rules)} records would be deleted" in str(held[0].error)
+    assert list(writes(filled.network)) == []
+    free = replace(FREE, many_deletes=frozenset({"TrackingPlanRules"}))
+    assert {each.outcome for each in pushed(filled, free)} == {"done"}
+    assert all(method == "DELETE" for method, _ in filled.network.written)
     quiet(filled)
 
 
