@@ -15,6 +15,7 @@ from replicator.errors import ReplicatorError, RunLocked
 from replicator.settings.turns import wait_after
 
 from . import connection, progress, replicate, run, turns
+from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from replicator.options import Options
     from replicator.outcome import ObjectResult, RunResult
     from replicator.segment.client import Wait
-    from replicator.segment.counters import Counters
     from replicator.settings import Job, Settings
 
 #: At least so often each thread looks at the clock, which goes on while the machine sleeps.
@@ -33,35 +33,6 @@ _LOOK = 15.0
 _PATIENCE, _PATIENCE_OF_RUN = 120.0, 3600.0
 
 log = logging.getLogger("replicator.daemon")
-
-
-class Tally:
-    """What the clients of one connection counted in this process, those of runs that go on included."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._ended: dict[str, float] = {}
-        self._going: Counters | None = None
-
-    @contextmanager
-    def counting(self, counters: Counters) -> Iterator[None]:
-        """Inside, these count, too; afterwards their sums stay."""
-        with self._lock:
-            self._going = counters
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._ended, self._going = self._with(counters), None
-
-    def sums(self) -> Mapping[str, float]:
-        """Empty until a client was made."""
-        with self._lock:
-            return self._with(self._going) if self._going else dict(self._ended)
-
-    def _with(self, counters: Counters) -> dict[str, float]:
-        names = ("requests", "retries", "refused", "waits", "waited")
-        return {name: self._ended.get(name, 0) + getattr(counters, name) for name in names}
 
 
 class Keeper(threading.Thread):
@@ -87,6 +58,10 @@ class Keeper(threading.Thread):
     def lives(self) -> bool:
         """Whether the last sign of life is as young as what it does allows."""
         return self.is_alive() and self.age() < (_PATIENCE_OF_RUN if self._in_run else _PATIENCE)
+
+    def gone(self) -> bool:
+        """Whether it was ended and has ended, as that of a connection that the configuration has no more."""
+        return self._over.is_set() and not self.is_alive()
 
     def signs(self) -> tuple[bool, float]:
         """Whether a run goes on, and when the last sign of life was."""

@@ -59,8 +59,7 @@ class Monitor:
         return pages[path]() if path in pages else None
 
     def _healthy(self) -> Answer:
-        _, keepers = self._kept or (None, {})
-        stuck = {name: keeper.age() for name, keeper in keepers.items() if not keeper.lives()}
+        stuck = {name: keeper.age() for name, keeper in self._keepers() if not keeper.lives()}
         lines = [f"{name}: its thread gave no sign of life for {age:.0f} s." for name, age in sorted(stuck.items())]
         return Answer(503 if stuck else 200, "\n".join(lines or ["alive"]) + "\n")
 
@@ -72,9 +71,8 @@ class Monitor:
     def _metrics(self) -> Answer:
         from replicator.watch import metrics
 
-        _, keepers = self._kept or (None, {})
         found = [metrics.Sample("replicator_info", {"version": __version__}, 1)]
-        for name, keeper in keepers.items():
+        for name, keeper in self._keepers():
             label = {"connection": name}
             found.append(metrics.Sample("replicator_keeper_age_seconds", label, keeper.age()))
             sums = keeper.tally.sums()
@@ -84,6 +82,11 @@ class Monitor:
             if reading.figures:
                 found += metrics.samples(name, reading.figures)
         return Answer(200, metrics.text(found), metrics.TYPE)
+
+    def _keepers(self) -> list[tuple[str, Keeper]]:
+        """Those that keep something: one that ended as it should has nothing to tell any more."""
+        _, keepers = self._kept or (None, {})
+        return [(name, keeper) for name, keeper in keepers.items() if not keeper.gone()]
 
     def _all(self) -> dict[str, Reading]:
         if self._kept is None:

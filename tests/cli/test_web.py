@@ -22,6 +22,9 @@ from replicator.watch import figures, metrics
 from replicator.watch.listener import Answer, Listener
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_daemon import QUICK, daemon, ended, runs, wait_for
+from tests.cli.test_stopping import Held, held
+
+__all__ = ["held"]
 
 
 def free_port() -> int:
@@ -183,6 +186,27 @@ def test_a_thread_that_hangs_is_told_and_its_daemon_is_not_alive() -> None:
     monitor = web.Monitor({})
     monitor.follow(found, {"default": Hanging("default", found.connections["default"], [], {}, None)})
     assert monitor.answer("/healthz") == Answer(503, "default: its thread gave no sign of life for 500 s.\n")
+
+
+def test_a_connection_that_left_the_configuration_amidst_its_run_is_no_thread_that_hangs(
+    process: Process, folder: Path, held: tuple[Held, str]
+) -> None:
+    workspace, url = held
+    port = free_port()
+    left = f'[connections.b]\nbase_url = "{url}"\nobjects = ["Suppressions"]\ntarget = "sqlite:///b.db"\n'
+    kept = f'{QUICK}[connections.a]\n[web]\nlisten = "127.0.0.1:{port}"\n'
+    (folder / "replicator.toml").write_text(kept + left)
+    with daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN) as started:
+        assert workspace.asked.wait(30)
+        (folder / "replicator.toml").write_text(kept)
+        started.send_signal(signal.SIGHUP)
+        wait_for(lambda: 'replicator_up{connection="b"}' not in get(port, "/metrics")[1])
+        assert 'replicator_keeper_age_seconds{connection="b"}' in get(port, "/metrics")[1]
+        workspace.go.set()
+        wait_for(lambda: 'connection="b"' not in get(port, "/metrics")[1])
+        assert get(port, "/healthz") == (200, "alive\n")
+        assert 'replicator_keeper_age_seconds{connection="a"}' in get(port, "/metrics")[1]
+        ended(started)
 
 
 def test_many_silent_clients_take_no_more_than_a_few_threads_and_all_are_let_go() -> None:
