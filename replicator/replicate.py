@@ -14,7 +14,7 @@ from zlib import crc32
 from replicator.catalog.model import Window
 from replicator.convert import time_text
 from replicator.due import is_due, mark_of
-from replicator.errors import Inaccessible, Interrupted, MassDeletion, SegmentError, UnexpectedResponse
+from replicator.errors import Inaccessible, Interrupted, MassDeletion, NotFound, SegmentError, UnexpectedResponse
 from replicator.extract import Details, Extraction, Fetched, Unseen, shown
 from replicator.partitions import Partition, partitions
 from replicator.reading import Figures, Progressed, Reading
@@ -238,8 +238,10 @@ class _Replication:
                 unread.discard(fetched.partition.name)
             if reading.stop.is_set():
                 raise Interrupted("Stopped as asked, after a whole page; what was read stays. Run it again to go on.")
-        if failures and len(failures) == len(wanted):
-            raise failures[0].why
+        # A parent that is gone says nothing of the object: its children wait for the parent's own listing.
+        serious = [each.why for each in failures if not (self.object.parents and isinstance(each.why, NotFound))]
+        if serious and len(failures) == len(wanted):
+            raise serious[0]
         self.unfinished = {each.partition.name for each in failures}
         if unread:
             raise AssertionError(f"{len(unread)} of {len(wanted)} listings were never read to their end")

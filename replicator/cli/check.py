@@ -82,7 +82,9 @@ def _target(settings: Settings, chosen: Sequence[Object]) -> TargetCheck:
     except ReplicatorError as error:
         return TargetCheck("the target", "", "", creates_tables=False, revision=None, problems=(str(error),))
     if opened is None:
-        return _file_to_make(settings, tuple(f"create table {thing.table}" for thing in with_parents(chosen)))
+        tables = [thing.table for thing in with_parents(chosen)]
+        tables += [f"{thing.table}_base" for thing in with_parents(chosen) if thing.editable]
+        return _file_to_make(settings, tuple(f"create table {name}" for name in tables))
     try:
         return check_target(opened, chosen, connection.kept(settings))
     except ReplicatorError as error:

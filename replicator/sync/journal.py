@@ -80,6 +80,13 @@ class Journal:
         ).first()
         return Intent(row.id, frozenset(exact.load(row.known_ids or "[]"))) if row else None
 
+    def updates(self, connection: Connection, name: str, record_id: str) -> list[str]:
+        """The rows of updates of that record of which nobody knows whether they had their effect."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
+        open_ = (table.c.action == "update", table.c.status.in_(("sent", "lost")))
+        return list(connection.execute(select(table.c.id).where(*mine, *open_)).scalars())
+
     def undeployed(self, connection: Connection) -> list[tuple[str, str]]:
         """Row and function id of each deployment that is wanted and not done."""
         table = self.books.push_journal

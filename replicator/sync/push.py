@@ -16,7 +16,7 @@ from replicator.segment.client import Ask, Lost
 from replicator.segment.decode import decode
 from replicator.sync import written as api
 from replicator.sync.decide import bare_name, columns_of
-from replicator.sync.model import Done, Step
+from replicator.sync.model import Change, Done, Step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -202,12 +202,31 @@ class Push:
         if record is None:
             return Done(step, "moved", "it is no longer in the workspace")
         if edit.kind == "create":
-            return self._named(step, [], record, None)
+            return self._found(step, record)
+        coded = replace(step, changes=tuple(Change(each.name, None, each.local) for each in edit.fields))
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             self.settling.agree(connection, edit)
+            # An update of ours that was cut off made them equal: what belongs to it is still to be done.
+            left = self.journal.updates(connection, step.object, step.id)
+            self.journal.end(connection, left, "done")
+            if deploys := bool(left) and self._wants_deployment(coded):
+                self.journal.intend(connection, step, "deploy")
+        if deploys:
+            error = self._deploy(step.id)
+            self._read_back(step.id)
+            return Done(step, "done", error)
         self.rows += self.settling.encode([record])
         return Done(step, "done")
+
+    def _found(self, step: Step, record: Mapping[str, Any]) -> Done:
+        """The workspace has an equal one; if a creation of ours was cut off, that made it."""
+        with self.settling.target.reading() as connection:
+            intent = self.journal.intent(connection, step.object, step.id)
+        if intent is None or record["id"] in intent.known:
+            return self._named(step, [], record, None)
+        changes = tuple(Change(each.name, None, each.local) for each in _edit(step).fields)
+        return self._named(replace(step, changes=changes), [intent.id], record, None)
 
     def _read_back(self, identifier: str) -> None:
         """What the server made of it; the next run reads it where this fails."""

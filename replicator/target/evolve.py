@@ -182,6 +182,8 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
 
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
+        if isinstance(change, AddColumn) and _is_objects(change.table):
+            _forget_in_base(connection, change)
         _perform(operations, change)
     for table in {change.table.name: change.table for change in changes if _is_objects(change.table)}.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
@@ -190,6 +192,18 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
 
 def _is_objects(table: Table) -> bool:
     return not (is_history(table) or is_base(table))
+
+
+def _forget_in_base(connection: Connection, change: AddColumn) -> None:
+    """Nobody knows what both sides agreed on there: an empty new column is no edit."""
+    base = short(f"{change.table.name}_base")
+    inspector = inspect(connection)
+    if not inspector.has_table(base, schema=change.table.schema):
+        return
+    names = {each["name"] for each in inspector.get_columns(base, schema=change.table.schema)}
+    if change.column.name in names:
+        table = Table(base, MetaData(), Column(change.column.name), schema=change.table.schema)
+        connection.execute(table.update().values({change.column.name: None}))
 
 
 def _forget_bases(connection: Connection, change: CreateTable) -> None:

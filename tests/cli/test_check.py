@@ -59,7 +59,7 @@ def test_a_workspace_that_can_be_read_and_a_database_that_can_be_written(
     assert len(document["workspace"]["objects"]) == 32
     target = document["target"]
     assert (target["creates_tables"], target["revision"], target["charset"]) == (True, None, "UTF-8")
-    assert len(target["changes"]) == 32
+    assert len(target["changes"]) == 32 + 5
     assert replicator("schema", "plan", "--exit-code", "--target", target_url).code == 5
     shown = replicator(*words, SEGMENT_TOKEN=TOKEN)
     assert shown.code == 0

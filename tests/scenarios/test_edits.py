@@ -194,3 +194,24 @@ def test_lost_bases_come_back_where_both_sides_are_equal_and_the_rest_is_kept(re
     assert plan(replica)["name"] == "Ours"
     assert [(each.kind, each.id) for each in pending(replica, "TrackingPlans")] == [("unknown", first["id"])]
     assert pending(replica, "SourceFunctions") == []
+
+
+def test_a_column_that_somebody_dropped_comes_back_filled_and_is_no_edit(replica: Replica) -> None:
+    replica.run("TrackingPlans")
+    names = {row["id"]: row["name"] for row in replica.rows("tracking_plans")}
+    replica.do("ALTER TABLE tracking_plans DROP COLUMN name")
+    replica.run("TrackingPlans")
+    assert {row["id"]: row["name"] for row in replica.rows("tracking_plans")} == names
+    assert pending(replica, "TrackingPlans") == []
+
+
+def test_the_rules_of_an_edited_plan_that_the_workspace_deletes_fail_no_run(replica: Replica) -> None:
+    replica.run(*PLANS)
+    first = plan(replica)
+    replica.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=first["id"])
+    replica.network.write("DELETE", f"/tracking-plans/{first['id']}")
+    for _ in range(2):
+        run = replica.run(*PLANS)
+        assert {each.status for each in run.objects} == {"done"}
+    others = {row["tracking_plan_id"] for row in replica.live("tracking_plan_rules")}
+    assert len(others) == len(replica.live("tracking_plans"))
