@@ -79,6 +79,11 @@ class Remote:
             self._rules[plan] = self._rules_of(plan)
         return self._rules[plan]
 
+    def lacks_plan(self, edit: Edit) -> bool:
+        """Of an edited rule: the workspace has no such plan, and nobody added one here either."""
+        plan = str(edit.known_as.get("tracking_plan_id"))
+        return not plan.startswith("new:") and self.rules(plan) is None
+
     def _rules_of(self, plan: str) -> dict[tuple[Any, ...], Record] | None:
         from replicator.catalog import by_name
 

@@ -139,6 +139,11 @@ class _Resolving:
 
     def _ours(self, edit: Edit, merged: Mapping[str, Any]) -> str:
         record = self._record(edit)
+        if record is None and self.name == RULES and edit.kind != "delete" and self.remote.lacks_plan(edit):
+            raise UsageError(
+                "The tracking plan of this rule is not in the workspace: `replicator restore` brings a plan back,"
+                " or take --theirs."
+            )
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             if merged:

@@ -19,6 +19,7 @@ from replicator.sync.model import Done, Step
 from replicator.sync.push import Push
 from replicator.sync.remote import Remote, workspace
 from replicator.sync.settle import Settling
+from replicator.sync.written import RULES
 from replicator.target.base import base_table
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.publish import GUARD_ROWS, GUARD_SHARE
@@ -129,7 +130,10 @@ def _steps(target: Target, thing: Object, options: Options, remote: Remote, allo
     steps = []
     for edit in found:
         record = None if edit.refused else remote.of(thing, edit)
-        steps.append(decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix))
+        step = decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix)
+        if thing.name == RULES and step.action == "create" and remote.lacks_plan(edit):
+            step = replace(step, action="refused", reason="its tracking plan is not in the workspace", requests=0)
+        steps.append(step)
     deletes = sum(each.action == "delete" for each in steps)
     why = _why_no_deletes(target, thing, options, deletes, allowed)
     for step in steps:

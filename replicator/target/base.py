@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, MetaData, Table, Text, and_, cast, delete, insert, literal, or_, select
+from sqlalchemy import JSON, Column, MetaData, Table, Text, and_, cast, delete, insert, inspect, literal, or_, select
+from sqlalchemy import column as bare_column
 
 from replicator.target.schema import column, object_table, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from replicator.rows import Layout
     from replicator.target.database import Target
@@ -128,9 +129,20 @@ class Base:
         self._insert(connection, *bare, same.correlate(self.table).exists())
 
     def _insert(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
-        names = [each.name for each in self.base.columns]
-        query = select(*(self.table.c[name] for name in names)).where(*conditions)
-        connection.execute(insert(self.base).from_select(names, query))
+        names = self._stored(connection)
+        whole = Table(self.base.name, MetaData(), *(Column(name) for name in names), schema=self.base.schema)
+        columns = (self.table.c[name] if name in self.table.c else bare_column(name) for name in names)
+        query = select(*columns).select_from(self.table).where(*conditions)
+        connection.execute(insert(whole).from_select(names, query))
+
+    def _stored(self, connection: Connection) -> list[str]:
+        """The columns that both tables have: one that is selected no longer keeps its value, and so does its base."""
+        inspector = inspect(connection)
+        base, rows = (
+            [each["name"] for each in inspector.get_columns(table.name, schema=table.schema)]
+            for table in (self.base, self.table)
+        )
+        return [name for name in base if name in rows]
 
     def forget(self, connection: Connection, *gone: ColumnElement[bool]) -> None:
         """Deleted here and, as `gone` says, in the workspace too: nothing is left to agree on (C5)."""

@@ -215,3 +215,17 @@ def test_the_rules_of_an_edited_plan_that_the_workspace_deletes_fail_no_run(repl
         assert {each.status for each in run.objects} == {"done"}
     others = {row["tracking_plan_id"] for row in replica.live("tracking_plan_rules")}
     assert len(others) == len(replica.live("tracking_plans"))
+
+
+@pytest.mark.parametrize("less", [{"leave_out": frozenset({"SourceFunctions.code"})}, {"extended": "off"}])
+def test_a_column_that_was_not_selected_for_a_while_is_no_edit(replica: Replica, less: dict[str, Any]) -> None:
+    replica.run("SourceFunctions")
+    first = replica.rows("source_functions", "ORDER BY id")[0]
+    replica.network.write("PATCH", f"/functions/{first['id']}", {"description": "Theirs"})
+    replica.run("SourceFunctions", **less)
+    replica.network.write("PATCH", f"/functions/{first['id']}", {"code": "// theirs", "description": "Theirs too"})
+    replica.run("SourceFunctions", **less)
+    replica.run("SourceFunctions")
+    assert pending(replica, "SourceFunctions") == []
+    row = replica.rows("source_functions", "ORDER BY id")[0]
+    assert (row["code"], row["description"]) == ("// theirs", "Theirs too")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from replicator import crash
 from replicator.options import Options
@@ -37,6 +40,10 @@ DELETE FROM tracking_plan_rules WHERE _key = (SELECT max(_key) FROM tracking_pla
 """
 
 
+#: Each test takes every so many-th point.
+PARTS = 8
+
+
 def push(database: Path, url: str) -> None:
     target = open_target(f"sqlite:///{database}")
     try:
@@ -46,11 +53,8 @@ def push(database: Path, url: str) -> None:
         target.close()
 
 
-def killed(database: Path, url: str, at: int) -> bool:
-    """Whether the push got to its crash point of that number, in a process of its own, and died there."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+def die(database: Path, url: str, at: int) -> None:
+    """Pushes, in a process of its own, which dies at its crash point of that number."""
     passed = 0
 
     def reached(moment: str, about: str) -> None:
@@ -59,19 +63,31 @@ def killed(database: Path, url: str, at: int) -> bool:
         if passed > at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    try:
-        crash.arm(reached)
-        push(database, url)
-    finally:
-        os._exit(0)
+    crash.arm(reached)
+    push(database, url)
 
 
-def test_a_push_killed_at_each_point_in_turn_is_ended_by_the_next_with_each_effect_once(tmp_path: Path) -> None:
+def killed(database: Path, url: str, at: int) -> bool:
+    """Whether the push got as far as that point, and died there."""
+    # Forks of a process without threads, in which everything is imported already.
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([__name__])
+    child = forks.Process(target=die, args=(database, url, at))
+    child.start()
+    child.join()
+    code = child.exitcode
+    child.close()
+    assert code in {0, -signal.SIGKILL}
+    return code != 0
+
+
+@pytest.mark.parametrize("first", range(PARTS))
+def test_a_push_killed_at_any_point_is_ended_by_the_next_with_each_effect_once(first: int, tmp_path: Path) -> None:
     edited = tmp_path / "edited.db"
-    at = 0
+    at = first
     while True:
         network = Network(Sandbox(counts=COUNTS))
-        if at == 0:
+        if at == first:
             replica = Replica(f"sqlite:///{edited}", network)
             replica.run(*WORDS)
             replica.close()
@@ -90,7 +106,7 @@ def test_a_push_killed_at_each_point_in_turn_is_ended_by_the_next_with_each_effe
         database_file.unlink()
         if not died:
             break
-        at += 1
+        at += PARTS
     assert at > 40
 
 

@@ -1,0 +1,14 @@
+"""Some random histories of a two-way sync; `python -m tests.model.push --histories 2000` tries as many as asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.model.push import run
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_sides_of_a_random_history_come_to_the_same_and_no_edit_is_lost(seed: int, tmp_path: Path) -> None:
+    run(seed, tmp_path)
