@@ -145,12 +145,12 @@ def test_retry_after_comes_in_each_form(how: str, expected: str | None) -> None:
 
 def test_a_status_can_come_with_html_or_nothing_and_every_status_can_be_sent() -> None:
     with served("status=502,body=html,nth=1", "status=503,body=empty,nth=2") as server:
-        html, empty = (hear(server.url, patience=0.3) for _ in range(2))
+        html, empty = (hear(server.url, patience=1) for _ in range(2))
     assert (html.status, html.headers["content-type"], html.body[:9]) == (502, "text/html", b"<!DOCTYPE")
     assert (empty.status, empty.body) == (503, b"")
     for status in (204, 304, 418, 599):
         with served(f"status={status}") as server:
-            assert hear(server.url, patience=0.3).status == status
+            assert hear(server.url, patience=1).status == status
 
 
 def test_the_server_stops_while_an_answer_hangs() -> None:
