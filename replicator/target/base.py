@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, Column, MetaData, Table, Text, and_, cast, delete, insert, inspect, literal, or_, select
 from sqlalchemy import column as bare_column
 
-from replicator.target.schema import column, object_table, short
+from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ def bound(column: Column[Any], raw: Any) -> ColumnElement[Any]:
 _OURS = frozenset({"_extra", "_fingerprint"})
 
 
+@once
 def base_table(target: Target, layout: Layout) -> Table:
     """The table of the bases as it should be, where the object's own lies."""
     table = Table(

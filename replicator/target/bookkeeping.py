@@ -17,6 +17,7 @@ conflicts        edits that the workspace contradicts, with all three versions, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, MetaData, Table
@@ -55,6 +56,7 @@ def table_name(dialect: Dialect, name: str) -> str:
     return name if dialect.schema else PREFIX + name
 
 
+@lru_cache(maxsize=8)
 def bookkeeping(dialect: Dialect) -> Bookkeeping:
     """The tables as that dialect has them."""
     metadata = MetaData(schema=dialect.schema or None)

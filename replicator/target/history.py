@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import and_, true
 
 from replicator.catalog.model import Type
 from replicator.rows import Layout
-from replicator.target.schema import column, object_table, short
+from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MICROSECOND = timedelta(microseconds=1)
 
 
+@once
 def history_table(target: Target, layout: Layout) -> Table:
     """The table of the object's versions as it should be: `_valid_to` is NULL while a version holds.
 

@@ -11,13 +11,29 @@ from replicator.catalog.model import Type
 from replicator.target.bookkeeping import table_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from replicator.rows import Layout
     from replicator.target.database import Target
 
 _FINGERPRINT = 32
 
 
-def object_table(target: Target, layout: Layout, metadata: MetaData | None = None) -> Table:
+def once(make: Callable[[Target, Layout], Table]) -> Callable[[Target, Layout], Table]:
+    """Keeps the description of a table with its target, for each layout."""
+
+    def made(target: Target, layout: Layout) -> Table:
+        key = (make.__name__, layout.object.name, layout.object.table, layout.staged)
+        found = target.tables.get(key)
+        if found is None:
+            found = target.tables[key] = make(target, layout)
+        return found
+
+    return made
+
+
+@once
+def object_table(target: Target, layout: Layout) -> Table:
     """The table of the object as it should be."""
     dialect, place = target.dialect, target.place
     moment = dialect.time_type()
@@ -34,7 +50,7 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
         columns = [_with_default(each, dialect.new_key) if each.primary_key else each for each in columns]
     table = Table(
         place.prefix + layout.object.table,
-        metadata if metadata is not None else MetaData(),
+        MetaData(),
         *columns,
         *owned,
         schema=place.schema or None,
@@ -51,6 +67,7 @@ def _with_default(column: Column[Any], default: str) -> Column[Any]:
     )
 
 
+@once
 def stage_table(target: Target, layout: Layout) -> Table:
     """The unindexed table beside it that a listing streams into."""
     dialect = target.dialect

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pymysql.err import DataError
-from sqlalchemy import Index, event, func, text
+from sqlalchemy import Index, MetaData, event, func, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
@@ -236,7 +236,8 @@ class MySQL:
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """A join of two tables without an index there is quadratic."""
-        Index("ix_stage_key", stage.c[key]).create(connection, checkfirst=True)
+        # On a copy: an index of its own would be made again with the next stage of that name.
+        Index("ix_stage_key", stage.to_metadata(MetaData()).c[key]).create(connection, checkfirst=True)
 
     def read_through(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         """It chooses well."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Boolean, Float, Index, Integer, Text, event
+from sqlalchemy import Boolean, Float, Index, Integer, MetaData, Text, event
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeDecorator
@@ -148,8 +148,10 @@ class SQLite:
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """A join of two tables without an index there is quadratic; this one has all that a comparison needs."""
-        compared = [stage.c[name] for name in (key, "_fingerprint", "_partition") if name in stage.c]
-        Index(f"ix_{stage.name}", *compared).create(connection, checkfirst=True)
+        compared = [name for name in (key, "_fingerprint", "_partition") if name in stage.c]
+        # On a copy: an index of its own would be made again with the next stage of that name.
+        copy = stage.to_metadata(MetaData())
+        Index(f"ix_{stage.name}", *(copy.c[name] for name in compared)).create(connection, checkfirst=True)
 
     def read_through(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         """A unary plus keeps its planner from the key's index (www.sqlite.org/optoverview.html).
