@@ -46,6 +46,9 @@ class Edit:
     known_as: Mapping[str, Any]
     fields: tuple[Field, ...]
     refused: tuple[str, ...] = ()
+    #: What whoever edited the row said of it in `_edited_at` and `_edited_by`.
+    edited_at: Any = None
+    edited_by: str | None = None
 
 
 def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Edit]:
@@ -153,11 +156,15 @@ def _edit(
 ) -> Edit:
     known_as = {name: _value(layout, row, side, name) for name in layout.object.natural if f"{side}_{name}" in row}
     key = str(row[f"{side}_{layout.primary_key}"])
-    return Edit(layout.object.name, key, kind, known_as, fields, tuple(dict.fromkeys(why)))
+    told = row.get("local__edited_at"), row.get("local__edited_by")
+    return Edit(layout.object.name, key, kind, known_as, fields, tuple(dict.fromkeys(why)), *told)
 
 
 def _refusals(layout: Layout, field: Field) -> Iterator[str]:
-    if field.name not in layout.object.editable:
+    if field.name in layout.object.renamable:
+        if not field.base or not field.local:
+            yield f"{field.name} can be changed, but neither given nor taken away: add another record instead"
+    elif field.name not in layout.object.editable:
         yield f"{field.name} cannot be changed through Segment's API"
     yield from _unfit(field)
 

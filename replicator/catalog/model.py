@@ -180,6 +180,8 @@ class Object:
     writes: tuple[str, ...] = ()
     #: Columns of which an edit can be sent to Segment; an object with some of them has a base (target/base.py).
     editable: tuple[str, ...] = ()
+    #: Columns of the natural key that an edit may change: the API renames the record.
+    renamable: tuple[str, ...] = ()
     #: Columns that a new record needs besides.
     creatable: tuple[str, ...] = ()
     events: tuple[str, ...] = ()

@@ -59,6 +59,7 @@ OBJECTS = (
         features=FEATURES,
         natural=("tracking_plan_id", "type", "key", "version"),
         editable=("json_schema",),
+        renamable=("key",),
         creatable=("tracking_plan_id", "type", "key", "version"),
         writes=(
             "PATCH /tracking-plans/{trackingPlanId}/rules",

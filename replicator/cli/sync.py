@@ -34,6 +34,7 @@ _DEEDS = {
     "create": "create in Segment",
     "update": "change in Segment",
     "delete": "delete in Segment",
+    "pull": "take over from Segment",
     "adopt": "nothing to send",
     "conflict": "CONFLICT",
     "refused": "not sent",
@@ -164,7 +165,13 @@ def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowe
     """What the settings let be sent."""
     from replicator.sync.session import Allowed
 
-    return Allowed(push=settings.push, deletes=settings.push_deletes, deploy=settings.deploy, many_deletes=many)
+    return Allowed(
+        push=settings.push,
+        deletes=settings.push_deletes,
+        deploy=settings.deploy,
+        policy=settings.conflicts,
+        many_deletes=many,
+    )
 
 
 def _refuse_without_push(settings: Settings) -> None:
@@ -218,6 +225,7 @@ def _read(path: Path) -> list[Step]:
                 each["action"],
                 each["known_as"],
                 tuple(Change(**change) for change in each["changes"]),
+                tuple(Change(**change) for change in each["overruled"]),
                 each["reason"],
                 each["pin"],
                 each["requests"],
@@ -236,6 +244,7 @@ def _document(steps: Sequence[Step], where: str) -> dict[str, Any]:
         {
             **{name: getattr(each, name) for name in _SHOWN},
             "changes": [asdict(change) for change in each.changes],
+            "overruled": [asdict(change) for change in each.overruled],
         }
         for each in steps
     ]
@@ -260,7 +269,11 @@ def _step(step: Step) -> Iterator[str]:
     reason = f" ({step.reason})" if step.reason else ""
     yield f"{step.object} {step.id} ({known_as}): {_DEEDS[step.action]}{reason}"
     for change in step.changes:
-        yield from pending.changed(change.name, change.before, change.after, added=step.action == "create")
+        yield from pending.changed(
+            change.name, change.before, change.after, added=step.action == "create", labels=("in Segment", "sent")
+        )
+    for change in step.overruled:
+        yield from pending.changed(change.name, change.before, change.after, labels=("here", "in Segment"))
 
 
 def _ended(done: Sequence[Done], where: str) -> dict[str, Any]:

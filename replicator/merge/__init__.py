@@ -3,7 +3,7 @@
 Pure: nothing is read or sent here. `merge` says what to push and what to pull, field by field, or why it cannot.
 """
 
-from replicator.merge.model import ABSENT, Both, Change, Clash, Conflict, Equal, Pull, Push, Result, Shape
+from replicator.merge.model import ABSENT, Both, Change, Clash, Conflict, Equal, Pull, Push, Result, Shape, Side
 from replicator.merge.record import merge
 
-__all__ = ["ABSENT", "Both", "Change", "Clash", "Conflict", "Equal", "Pull", "Push", "Result", "Shape", "merge"]
+__all__ = ["ABSENT", "Both", "Change", "Clash", "Conflict", "Equal", "Pull", "Push", "Result", "Shape", "Side", "merge"]

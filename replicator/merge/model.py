@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Record: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
+#: Whose version holds where both edited the same thing.
+Side = Literal["local", "remote"]
 
 
 class _Absent(Enum):

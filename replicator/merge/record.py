@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from replicator.merge.lines import merge_lines
-from replicator.merge.model import ABSENT, Both, Change, Clash, Conflict, Equal, Path, Pull, Push, Record, Result, Shape
+from replicator.merge.model import (
+    ABSENT,
+    Both,
+    Change,
+    Clash,
+    Conflict,
+    Equal,
+    Path,
+    Pull,
+    Push,
+    Record,
+    Result,
+    Shape,
+    Side,
+)
 from replicator.merge.values import holds_mask, masked, same, text_of
 
 #: Keywords of JSON Schema whose lists are sets, and those whose values are data and no schemas.
@@ -15,14 +29,16 @@ _SETS = frozenset({"required", "enum", "type"})
 _DATA = frozenset({"const", "default", "examples"})
 
 
-def merge(base: Record, local: Record, remote: Record, shapes: Mapping[str, Shape]) -> Result:
+def merge(
+    base: Record, local: Record, remote: Record, shapes: Mapping[str, Shape], prefer: Side | None = None
+) -> Result:
     """What makes the two sides equal without losing an edit of either; a field without a shape is merged whole.
 
     A null field is the same as an absent one. What was added on both sides and differs is a conflict, so that with an
     empty base (nothing is known of an earlier sync) equal records are adopted and unequal ones wait. A masked secret is
-    no edit and is never pushed.
+    no edit and is never pushed. `prefer` decides what would be a conflict otherwise, but for a masked secret.
     """
-    trace = _Trace()
+    trace = _Trace(prefer)
     value: Record = {}
     for name in sorted(base.keys() | local.keys() | remote.keys()):
         was, ours, theirs = (_field(side, name) for side in (base, local, remote))
@@ -32,6 +48,7 @@ def merge(base: Record, local: Record, remote: Record, shapes: Mapping[str, Shap
 
 @dataclass(slots=True)
 class _Trace:
+    prefer: Side | None = None
     pushed: list[Change] = field(default_factory=list)
     pulled: list[Change] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
@@ -93,6 +110,8 @@ def _one(trace: _Trace, path: Path, base: Any, local: Any, remote: Any, shape: S
         merged = merge_lines(base, local, remote)
         if merged is not None:
             return trace.settle(path, local, remote, merged)
+    if trace.prefer:
+        return trace.settle(path, local, remote, local if trace.prefer == "local" else remote)
     trace.clashes.append(Clash(path, _reason(base, local, remote), base, local, remote))
     return base
 

@@ -135,6 +135,7 @@ KEYS: Mapping[str, Key] = {
     "push": Key(_flag, "true or false"),
     "push_deletes": Key(_flag, "true or false"),
     "deploy": Key(_flag, "true or false"),
+    "conflicts": _one_of("error", "segment_wins", "target_wins", "newest"),
     "migrate": Key(_flag, "true or false"),
     "mask_key": Key(
         key_bytes, f"at least {_SHORTEST_KEY} characters that nobody can guess", secret=True, in_file=False

@@ -11,6 +11,7 @@ from replicator.settings.schedule import Schedule, interval
 
 Extended = Literal["auto", "on", "off"]
 Deletes = Literal["soft", "hard"]
+Conflicts = Literal["error", "segment_wins", "target_wins", "newest"]
 Policy = Literal["evolve", "freeze", "fail"]
 
 
@@ -50,6 +51,8 @@ class Settings:
     push: bool = False
     push_deletes: bool = False
     deploy: bool = False
+    #: What becomes of what was edited on both sides.
+    conflicts: Conflicts = "error"
     migrate: bool = True
     mask_key: bytes | None = field(default=None, repr=False)
     mask_key_file: Path | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from replicator.merge import ABSENT, Both, Conflict, Equal, Push, merge
+from replicator.merge import ABSENT, Conflict, Equal, Side, merge
 from replicator.merge.values import same, text_of
-from replicator.sync.model import Change, Step
+from replicator.sync.model import Change, Policy, Step
 from replicator.sync.written import SHAPES
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from replicator.edits import Edit
 
 Values = Mapping[str, Any]
+_OURS, _THEIRS = "ours wins", "theirs wins"
 
 
 def columns_of(thing: Object, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,10 +35,10 @@ def bare_name(values: Values, suffix: str) -> dict[str, Any]:
     return dict(values)
 
 
-def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "") -> Step:
+def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "", prefer: Side | None = None) -> Step:
     """The step for that edit; `remote` are the record's columns in the workspace, None where it has none.
 
-    `suffix` is what Segment appends to the names of functions.
+    `suffix` is what Segment appends to the names of functions. `prefer` says who wins what would be a conflict.
     """
     found = None if remote is None else bare_name(remote, suffix)
     base = bare_name({field.name: field.base for field in edit.fields}, suffix)
@@ -47,50 +49,100 @@ def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "") -
         return replace(blank, reason="; ".join(edit.refused))
     match edit.kind:
         case "delete":
-            return _deleted(blank, base, found)
+            return _deleted(blank, base, found, prefer)
         case "create":
-            return _created(thing, blank, local, found)
+            return _created(thing, blank, local, found, prefer)
+        case _ if found is None:
+            return _gone(blank, local, prefer)
         case _:
-            return _updated(blank, base, local, found)
+            return _updated(blank, base, local, found, prefer)
 
 
-def _deleted(blank: Step, base: Values, remote: Values | None) -> Step:
+def preferred(policy: Policy, edit: Edit, updated_at: Any) -> Side | None:
+    """Who wins a conflict of that edit; `newest` tells only where both sides carry a time."""
+    if policy == "newest":
+        ours, theirs = _moment(edit.edited_at), _moment(updated_at)
+        return None if ours is None or theirs is None else "local" if ours > theirs else "remote"
+    sides: Mapping[Policy, Side] = {"target_wins": "local", "segment_wins": "remote"}
+    return sides.get(policy)
+
+
+def _moment(told: Any) -> datetime | None:
+    """A person's time or the API's, in UTC if it names no zone; Segment's zero time is none (resources.md)."""
+    try:
+        found = told if isinstance(told, datetime) else datetime.fromisoformat(str(told))
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found.year > 1 else None
+
+
+def _deleted(blank: Step, base: Values, remote: Values | None, prefer: Side | None) -> Step:
     if remote is None:
         return replace(blank, action="adopt", reason="deleted on both sides")
-    if any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items()):
-        return replace(blank, action="conflict", reason="deleted here, edited in the workspace")
-    return replace(blank, action="delete", requests=1)
+    edited = any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items())
+    why = "deleted here, edited in the workspace" if edited else None
+    if edited and prefer != "local":
+        return _yielding(blank, prefer, str(why), {})
+    return replace(blank, action="delete", requests=1, reason=why and f"{why}: {_OURS}")
 
 
-def _created(thing: Object, blank: Step, local: Values, remote: Values | None) -> Step:
+def _created(thing: Object, blank: Step, local: Values, remote: Values | None, prefer: Side | None) -> Step:
     """`remote` is the record of the same natural key."""
     if remote is None:
         changes = tuple(Change(name, None, value) for name, value in local.items())
         return replace(blank, action="create", changes=changes, requests=2)
     mine = {name: value for name, value in local.items() if name in thing.editable}
-    if all(same(_present(remote.get(name)), _present(value)) for name, value in mine.items()):
+    other = {name: value for name, value in mine.items() if not same(_present(remote.get(name)), _present(value))}
+    if not other:
         return replace(blank, action="adopt", reason="the workspace has an equal one")
-    return replace(blank, action="conflict", reason="the workspace has another one of this name")
+    why = "the workspace has another one of this name"
+    if prefer != "local":
+        return _yielding(blank, prefer, why, other)
+    changes = tuple(Change(name, remote.get(name), value) for name, value in other.items())
+    return replace(blank, action="update", changes=changes, requests=2, reason=f"{why}: {_OURS}")
 
 
-def _updated(blank: Step, base: Values, local: Values, remote: Values | None) -> Step:
-    if remote is None:
-        return replace(blank, action="conflict", reason="edited here, deleted in the workspace")
+def _gone(blank: Step, local: Values, prefer: Side | None) -> Step:
+    why = "edited here, deleted in the workspace"
+    if prefer != "local":
+        return _yielding(blank, prefer, why, local)
+    changes = tuple(Change(name, None, value) for name, value in local.items())
+    return replace(blank, action="create", changes=changes, requests=2, reason=f"{why}: {_OURS}")
+
+
+def _yielding(blank: Step, prefer: Side | None, why: str, local: Values) -> Step:
+    """A conflict, or a row that takes over what the workspace has, or goes with it."""
+    if prefer is None:
+        return replace(blank, action="conflict", reason=why)
+    theirs = blank.remote or {}
+    lost = tuple(Change(name, value, theirs.get(name)) for name, value in local.items())
+    return replace(blank, action="pull", overruled=lost, reason=f"{why}: {_THEIRS}")
+
+
+def _updated(blank: Step, base: Values, local: Values, remote: Values, prefer: Side | None) -> Step:
     theirs = {name: remote.get(name) for name in local}
-    match merge(dict(base), dict(local), theirs, SHAPES):
-        case Conflict(clashes=clashes):
-            why = "; ".join(f"{'.'.join(each.path)}: {each.reason}" for each in clashes)
-            return replace(blank, action="conflict", reason=why)
-        case Push(value=value) | Both(value=value):
-            changed = [name for name in local if not same(_present(theirs[name]), _present(value.get(name)))]
-            changes = tuple(Change(name, theirs[name], value.get(name)) for name in changed)
-            if cleared := [each.name for each in changes if each.after is None]:
-                return replace(blank, reason=f"{', '.join(cleared)}: Segment's API cannot clear a value; set another")
-            return replace(blank, action="update", changes=changes, requests=2)
-        case Equal():
-            return replace(blank, action="adopt", reason="equal on both sides")
-        case _:
-            return replace(blank, action="adopt", reason="only the workspace was edited")
+    merged = merge(dict(base), dict(local), theirs, SHAPES)
+    if isinstance(merged, Conflict):
+        why = "; ".join(f"{'.'.join(each.path)}: {each.reason}" for each in merged.clashes)
+        blank = replace(blank, action="conflict", reason=why)
+        merged = merge(dict(base), dict(local), theirs, SHAPES, prefer) if prefer else merged
+        if isinstance(merged, Conflict):
+            return blank
+        lost = [name for name in local if not same(_present(local[name]), _present(merged.value.get(name)))]
+        overruled = tuple(Change(name, local[name], merged.value.get(name)) for name in lost)
+        blank = replace(blank, overruled=overruled, reason=f"{why}: {_OURS if prefer == 'local' else _THEIRS}")
+    changed = [name for name in local if not same(_present(theirs[name]), _present(merged.value.get(name)))]
+    changes = tuple(Change(name, theirs[name], merged.value.get(name)) for name in changed)
+    if cleared := [each.name for each in changes if each.after is None]:
+        why = f"{', '.join(cleared)}: Segment's API cannot clear a value; set another"
+        return replace(blank, action="refused", overruled=(), reason=why)
+    if changes:
+        return replace(blank, action="update", changes=changes, requests=2)
+    if blank.overruled:
+        return replace(blank, action="pull")
+    equal = "equal on both sides" if isinstance(merged, Equal) else "only the workspace was edited"
+    return replace(blank, action="adopt", reason=equal)
 
 
 def _present(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,18 @@ class Journal:
             "holder": holder(),
             "began_at": self.target.dialect.now(connection),
             "before": exact.shown(_shown(step.remote) if step.action == "delete" else changed),
-            "after": exact.shown({each.name: each.after for each in step.changes}),
+            "after": exact.shown({each.name: each.after for each in step.changes} | _said(step)),
             "known_ids": exact.shown(sorted(known)) if step.action == "create" else None,
         }
         connection.execute(insert(self.books.push_journal).values(**row))
         return str(row["id"])
+
+    def overrule(self, connection: Connection, step: Step) -> None:
+        """Keeps our values that give way to the workspace's by the policy: nobody's edit is lost."""
+        if not step.overruled:
+            return
+        identifier = self.intend(connection, replace(step, changes=step.overruled), "pull")
+        self.end(connection, [identifier], "done", step.reason)
 
     def end(
         self, connection: Connection, identifiers: Iterable[str], status: str, error: str | None = None, **more: Any
@@ -135,6 +142,12 @@ class Journal:
             "local": exact.shown({each.name: each.local for each in fields}),
             "remote": exact.shown(_shown(step.remote)),
         }
+
+
+def _said(step: Step) -> dict[str, Any]:
+    """Who edited it and when, where they said so."""
+    told = {"_edited_at": step.edit.edited_at, "_edited_by": step.edit.edited_by} if step.edit else {}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _shown(remote: Mapping[str, Any] | None) -> Any:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from replicator.edits import Edit
 
-#: `adopt`: both sides are equal already, so that only the base has to follow. `refused`: it cannot or may not be sent.
-Action = Literal["create", "update", "delete", "adopt", "conflict", "refused"]
+#: `adopt`: both sides are equal already, so that only the base has to follow. `pull`: our edit gives way to what the
+#: workspace has. `refused`: it cannot or may not be sent.
+Action = Literal["create", "update", "delete", "pull", "adopt", "conflict", "refused"]
+#: What becomes of a conflict: a person decides, one side always wins, or the later edit where both sides tell its time.
+Policy = Literal["error", "segment_wins", "target_wins", "newest"]
 #: `moved`: one of the sides is no longer what the plan was made for. `lost`: nobody knows whether it had an effect.
 Outcome = Literal["done", "moved", "lost", "refused", "conflict"]
 WRITES: frozenset[Action] = frozenset({"create", "update", "delete"})
@@ -34,6 +37,8 @@ class Step:
     action: Action
     known_as: Mapping[str, Any]
     changes: tuple[Change, ...] = ()
+    #: Our values that give way to the workspace's by the policy; the journal keeps them.
+    overruled: tuple[Change, ...] = ()
     reason: str | None = None
     pin: str = ""
     #: The requests that it takes, less those that it shares with other steps.

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
+from replicator.edits import edits
 from replicator.errors import NotFound, SegmentError
 from replicator.merge.values import same
 from replicator.segment.client import Ask, Lost
 from replicator.segment.decode import decode
 from replicator.sync import written as api
-from replicator.sync.decide import bare_name, columns_of
+from replicator.sync.decide import bare_name, columns_of, decide
 from replicator.sync.model import Change, Done, Step
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Push:
                     return self._create(step)
                 case "delete":
                     return self._delete(step)
+                case "pull":
+                    return self._pull(step)
                 case _:
                     return self._adopt(step)
         except SegmentError as error:
@@ -86,6 +89,8 @@ class Push:
             return Done(step, "refused", str(error), error.request_id)
 
     def _update(self, step: Step) -> Done:
+        if _edit(step).kind == "create":
+            step = self._taken_over(step)
         body = self._body(step)
 
         def has_it(record: Mapping[str, Any] | None) -> bool:
@@ -102,6 +107,7 @@ class Push:
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             self.settling.agree(connection, _edit(step))
+            self.journal.overrule(connection, step)
             self.journal.end(connection, [journal_id], "done", request_id=sent)
             if deploys:
                 self.journal.intend(connection, step, "deploy")
@@ -112,7 +118,41 @@ class Push:
     def _again(self, step: Step) -> Mapping[str, Any] | None:
         return self.remote.record(self.thing, step.id)
 
+    def _taken_over(self, step: Step) -> Step:
+        """The row that a person added becomes that of the record of its name, from which it differs."""
+        record = self.remote.of(self.thing, _edit(step)) or {}
+        rows = self.settling.encode([record])
+        with self.settling.target.begin() as connection:
+            self.settling.lease.check(connection)
+            edit = self.settling.name(connection, _edit(step), rows[0])
+            self._lead_children(connection, step.id, edit.id)
+            self.settling.rebase(connection, edit, record)
+        return replace(step, id=edit.id, edit=edit)
+
+    def _pull(self, step: Step) -> Done:
+        """Our edit gives way: the row takes over what the workspace has."""
+        edit = _edit(step)
+        record = self.remote.of(self.thing, edit)
+        rows = self.settling.encode([record]) if record is not None else []
+        with self.settling.target.begin() as connection:
+            self.settling.lease.check(connection)
+            self.journal.overrule(connection, step)
+            if edit.kind == "delete":
+                self.settling.forget(connection, edit.id)
+            elif record is None:
+                self.settling.bury(connection, edit)
+            elif edit.kind == "create":
+                edit = self.settling.name(connection, edit, rows[0])
+                self._lead_children(connection, step.id, edit.id)
+                self.settling.give_way(connection, edit)
+            else:
+                self.settling.give_way(connection, edit)
+        self.rows += rows
+        return Done(step, "done")
+
     def _create(self, step: Step) -> Done:
+        if _edit(step).kind != "create":
+            step = self._revived(step)
         with self.settling.target.reading() as connection:
             intent = self.journal.intent(connection, step.object, step.id)
         if intent:
@@ -138,6 +178,16 @@ class Push:
         if record is None:
             return self._lost(step, [journal_id], "the answer names no record")
         return self._named(step, [journal_id], record, answer.request_id)
+
+    def _revived(self, step: Step) -> Step:
+        """Deleted in the workspace: the row becomes one that a person added, and goes as a whole."""
+        with self.settling.target.begin() as connection:
+            self.settling.lease.check(connection)
+            key = self.settling.anew(connection, _edit(step))
+        with self.settling.target.reading() as connection:
+            found = edits(self.settling.target, connection, self.settling.layout)
+            edit = next(each for each in found if each.id == key)
+        return replace(decide(self.thing, edit, None, self.remote.suffix), reason=step.reason)
 
     def _adopted(self, step: Step, journal_ids: Sequence[str], new: Sequence[Mapping[str, Any]]) -> Done | None:
         """The one record that the creation made; None where there is none."""
@@ -278,7 +328,7 @@ class Push:
 
     def _rules(self, plan: str, steps: Sequence[Step]) -> list[Done]:
         """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it."""
-        adopted = [each for each in steps if each.action == "adopt"]
+        adopted = [each for each in steps if each.action in {"adopt", "pull"}]
         puts = [each for each in steps if each.action in {"create", "update"}]
         removals = [each for each in steps if each.action == "delete"]
         found: list[Done] = []
@@ -290,7 +340,7 @@ class Push:
             self.remote.forget(plan)
         rules = self.remote.rules(plan)
         done = [each.step for each in found if each.outcome == "done"]
-        touched = {api.identity(each.known_as) for each in [*done, *adopted]}
+        touched = {identity_after(each) for each in [*done, *adopted]}
         encoded = {
             identity: self.settling.encode([rule], {"id": plan})
             for identity, rule in (rules or {}).items()
@@ -299,7 +349,8 @@ class Push:
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             for step in [*done, *adopted]:
-                self._settle_rule(connection, step, encoded.get(api.identity(step.known_as), []))
+                self.journal.overrule(connection, step)
+                self._settle_rule(connection, step, encoded.get(identity_after(step), []))
         self.rows += [row for rows in encoded.values() for row in rows]
         return found + [Done(each, "done") for each in adopted]
 
@@ -308,9 +359,16 @@ class Push:
         if edit.kind == "delete":
             self.settling.forget(connection, edit.id)
             return
+        if step.action == "pull" and not rows:
+            self.settling.bury(connection, edit)
+            return
         if edit.kind == "create" and rows:
             edit = self.settling.name(connection, edit, rows[0])
-        if edit.kind != "create":
+        elif rows:
+            edit = self.settling.rename(connection, edit, rows[0])
+        if step.action == "pull":
+            self.settling.give_way(connection, edit)
+        elif edit.kind != "create" and edit.fields:
             self.settling.agree(connection, edit)
 
     def _batch(self, plan: str, steps: Sequence[Step], ask_for: AskFor) -> list[Done]:
@@ -405,7 +463,22 @@ def _rule(step: Step) -> dict[str, Any]:
     """As PATCH and DELETE take it; a rule without a key is sent without one."""
     known = {name: step.known_as.get(name) for name in ("type", "key", "version")}
     rule = {name: value for name, value in known.items() if value is not None}
-    for change in step.changes:
-        if change.name == "json_schema":
-            rule["jsonSchema"] = change.after
-    return rule
+    if step.action == "delete":
+        return rule
+    changed = {each.name: each.after for each in step.changes}
+    # A rename needs the schema too, which is then the one that it has.
+    rule["jsonSchema"] = changed.get("json_schema", (step.remote or {}).get("json_schema"))
+    return rule | ({"newKey": changed["key"]} if renames(step) else {})
+
+
+def renames(step: Step) -> bool:
+    """Whether a rule gets another key."""
+    return _edit(step).kind == "update" and any(each.name == "key" for each in _edit(step).fields)
+
+
+def identity_after(step: Step) -> tuple[Any, ...]:
+    """By what the rule is known once the step is done."""
+    known = dict(step.known_as)
+    if renames(step) and step.action != "pull":
+        known["key"] = next(each.local for each in _edit(step).fields if each.name == "key")
+    return api.identity(known)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import ConfigError, NotFound
 from replicator.extract import shaped
+from replicator.merge.values import same
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
 from replicator.segment.pages import Broken, pages, record
@@ -35,7 +36,7 @@ class Remote:
     def of(self, thing: Object, edit: Edit) -> Record | None:
         """The record that the edit is about; of a creation, the one of the same natural key."""
         if thing.name == RULES:
-            return self._rule(edit)
+            return self.rule(edit.known_as)
         if edit.kind != "create":
             return self.record(thing, edit.id)
         return next(self.alike(thing, edit), None)
@@ -94,9 +95,22 @@ class Remote:
         except NotFound:
             return None
 
-    def _rule(self, edit: Edit) -> Record | None:
-        rules = self.rules(str(edit.known_as.get("tracking_plan_id")))
-        return (rules or {}).get(identity(edit.known_as))
+    def rule(self, known_as: Mapping[str, Any]) -> Record | None:
+        """The rule of that plan, type, key and version."""
+        return (self.rules(str(known_as.get("tracking_plan_id"))) or {}).get(identity(known_as))
+
+    def renamed(self, edit: Edit) -> str | None:
+        """The key of the one rule that is as the edited one was, which is not there any more."""
+        schema = next((each.base for each in edit.fields if each.name == "json_schema"), None)
+        known = edit.known_as
+        alike = [
+            each["key"]
+            for each in (self.rules(str(known.get("tracking_plan_id"))) or {}).values()
+            if each.get("key")
+            and same((each["type"], each["version"]), (known.get("type"), known.get("version")))
+            and same(each.get("jsonSchema"), schema)
+        ]
+        return str(alike[0]) if len(alike) == 1 else None
 
     def _pages(self, thing: Object, params: Mapping[str, str]) -> list[Record]:
         found: list[Record] = []

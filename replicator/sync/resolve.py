@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import delete, update
 
-from replicator import exact, masks
+from replicator import masks
 from replicator.catalog import by_name
-from replicator.catalog.model import Type
 from replicator.edits import Edit, edits
 from replicator.errors import UsageError
 from replicator.options import layout_of
 from replicator.run import holding, kept_mask_key, same_workspace
-from replicator.sync.decide import columns_of
 from replicator.sync.journal import Journal
 from replicator.sync.remote import Remote
 from replicator.sync.settle import Settling
@@ -115,27 +111,17 @@ class _Resolving:
         rows = self._encoded(record, edit) if record is not None else []
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
-            if edit.kind == "delete" or record is None:
-                # The next complete listing brings the record back, or says that it is gone.
-                self._let_go(connection, edit, gone=record is None)
+            if edit.kind == "delete":
+                # The record comes back, or is gone on both sides.
+                self.settling.forget(connection, edit.id)
+            elif record is None:
+                self.settling.bury(connection, edit)
             elif edit.kind == "create":
-                self.settling.agree(connection, self.settling.name(connection, edit, rows[0]))
+                self.settling.give_way(connection, self.settling.name(connection, edit, rows[0]))
             else:
-                self.settling.agree(connection, edit)
+                self.settling.give_way(connection, edit)
         self.settling.publish(rows)
         return f"{self.name} {edit.id} is as in the workspace."
-
-    def _let_go(self, connection: Connection, edit: Edit, *, gone: bool) -> None:
-        if edit.kind == "delete":
-            self.settling.forget(connection, edit.id)
-            if not gone:
-                return
-        if gone and edit.kind != "delete":
-            base = self.settling.base
-            now = self.settling.target.dialect.now(connection)
-            mine = base.table.c[base.key] == edit.id
-            connection.execute(update(base.table).where(mine).values(_deleted_at=now))
-            self.settling.forget(connection, edit.id)
 
     def _ours(self, edit: Edit, merged: Mapping[str, Any]) -> str:
         record = self._record(edit)
@@ -150,48 +136,21 @@ class _Resolving:
                 self._set(connection, edit, merged)
             if record is None:
                 if edit.kind != "delete":
-                    self._anew(connection, edit)
+                    self.settling.anew(connection, edit)
             elif edit.kind == "create":
                 rows = self._encoded(record, edit)
                 edit = self.settling.name(connection, edit, rows[0])
-                self._rebase(connection, edit, record)
+                self.settling.rebase(connection, edit, record)
             else:
-                self._rebase(connection, edit, record)
+                self.settling.rebase(connection, edit, record)
         return f"{self.name} {edit.id}: the next push sends what is here."
-
-    def _rebase(self, connection: Connection, edit: Edit, record: Mapping[str, Any]) -> None:
-        """What the workspace has is the base: what differs from it is our edit."""
-        now = columns_of(self.thing, record)
-        kinds = {column.name: column.type for column in self.thing.columns}
-        fields = tuple(
-            replace(each, raw=_raw(now.get(each.name), kinds[each.name]))
-            for each in edit.fields
-            if each.name in self.thing.editable
-        )
-        self.settling.agree(connection, replace(edit, fields=fields))
 
     def _set(self, connection: Connection, edit: Edit, merged: Mapping[str, Any]) -> None:
         base = self.settling.base
-        kinds = {column.name: column.type for column in self.thing.columns}
-        values = {name: bound(base.table.c[name], _raw(value, kinds[name])) for name, value in merged.items()}
+        raw = {name: self.settling.raw(name, value) for name, value in merged.items()}
+        values = {name: bound(base.table.c[name], value) for name, value in raw.items()}
         connection.execute(update(base.table).where(base.table.c[base.key] == edit.id).values(**values))
-
-    def _anew(self, connection: Connection, edit: Edit) -> None:
-        """Deleted in the workspace, and wanted all the same: a creation."""
-        base = self.settling.base
-        self.settling.forget(connection, edit.id)
-        mine = base.table.c[base.key] == edit.id
-        new = {base.key: f"new:{uuid.uuid4()}", "_run_id": "", "_fingerprint": None}
-        keep = {*self.thing.editable, *self.thing.creatable, base.key}
-        empty = {name: None for name in base.compared if name not in keep}
-        connection.execute(update(base.table).where(mine).values(**empty, **new))
 
     def _encoded(self, record: Mapping[str, Any], edit: Edit) -> list[Any]:
         parent = {"id": edit.known_as.get("tracking_plan_id")} if self.name == RULES else None
         return self.settling.encode([record], parent)
-
-
-def _raw(value: Any, kind: Type) -> Any:
-    if value is None:
-        return None
-    return exact.dump(value) if kind is Type.JSON else value

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from replicator import masks
-from replicator.edits import edits
+from replicator.edits import Edit, edits
 from replicator.errors import ConfigError
+from replicator.merge.values import same
 from replicator.options import layout_of
 from replicator.run import holding, kept_mask_key, same_workspace
-from replicator.sync.decide import columns_of, decide
+from replicator.sync.decide import columns_of, decide, preferred
 from replicator.sync.journal import Journal
-from replicator.sync.model import Done, Step
+from replicator.sync.model import Action, Done, Policy, Step
 from replicator.sync.push import Push
 from replicator.sync.remote import Remote, workspace
 from replicator.sync.settle import Settling
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from replicator.segment.client import Client
     from replicator.target.database import Target
 
+#: A rule's columns that can be edited, by the API's names.
+_FIELDS = {"key": "key", "json_schema": "jsonSchema"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
@@ -38,6 +42,8 @@ class Allowed:
     push: bool = False
     deletes: bool = False
     deploy: bool = False
+    #: What becomes of conflicts.
+    policy: Policy = "error"
     #: Objects of which more records may be deleted than the guard lets vanish.
     many_deletes: frozenset[str] = frozenset()
 
@@ -130,14 +136,49 @@ def _steps(target: Target, thing: Object, options: Options, remote: Remote, allo
     steps = []
     for edit in found:
         record = None if edit.refused else remote.of(thing, edit)
-        step = decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix)
-        if thing.name == RULES and step.action == "create" and remote.lacks_plan(edit):
-            step = replace(step, action="refused", reason="its tracking plan is not in the workspace", requests=0)
-        steps.append(step)
+        prefer = preferred(allowed.policy, edit, record.get("updatedAt") if record else None)
+        step = decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix, prefer)
+        steps.append(rule_step(step, edit, remote) if thing.name == RULES else step)
     deletes = sum(each.action == "delete" for each in steps)
     why = _why_no_deletes(target, thing, options, deletes, allowed)
     for step in steps:
         yield replace(step, action="refused", reason=why, requests=0) if step.action == "delete" and why else step
+
+
+def rule_step(step: Step, edit: Edit, remote: Remote) -> Step:
+    """What is particular to rules: they need their plan, they can be renamed, and an upsert also makes a new one."""
+    if step.action == "refused":
+        return step
+    if remote.lacks_plan(edit) and edit.kind != "delete" and step.action != "pull":
+        action: Action = "refused" if edit.kind == "create" else "conflict"
+        return replace(step, action=action, changes=(), reason="its tracking plan is not in the workspace", requests=0)
+    key = next((each for each in edit.fields if each.name == "key"), None)
+    if edit.kind == "update" and key is not None:
+        return _renamed(step, edit, remote, str(key.local))
+    if edit.kind != "create" and step.action == "create":
+        return replace(step, action="update")
+    gone = step.action == "conflict" and step.remote is None and edit.kind == "update"
+    if gone and (new := remote.renamed(edit)):
+        return replace(step, reason=f"edited here, renamed to {new} in the workspace")
+    return step
+
+
+def _renamed(step: Step, edit: Edit, remote: Remote, key: str) -> Step:
+    """A rename that was cut off after its effect is done already; a name that is taken cannot be given."""
+    there = remote.rule({**edit.known_as, "key": key})
+    if there is None:
+        if step.remote is None:
+            # An upsert without the old rule would make another one of the new name.
+            why = "renamed here, deleted in the workspace"
+            return (
+                step if step.action == "pull" else replace(step, action="conflict", changes=(), requests=0, reason=why)
+            )
+        return step
+    mine = {each.name: each.local for each in edit.fields} | {"key": key}
+    if step.remote is None and all(same(there.get(_FIELDS[name]), value) for name, value in mine.items()):
+        return replace(step, action="adopt", changes=(), requests=0, reason="renamed in the workspace already")
+    why = f"the workspace has another rule of the key {key}"
+    return replace(step, action="conflict", changes=(), requests=0, reason=why)
 
 
 def _why_no_deletes(target: Target, thing: Object, options: Options, deletes: int, allowed: Allowed) -> str | None:

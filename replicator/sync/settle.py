@@ -7,6 +7,7 @@ the server made of the values becomes row and base.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
+from replicator import exact
+from replicator.catalog.model import Type
 from replicator.encoder import Encoder
 from replicator.partitions import partitions
 from replicator.rows import Rejected, Row
+from replicator.sync.decide import columns_of
 from replicator.target.base import Base, bound
+from replicator.target.history import fall_behind
 from replicator.target.publish import Publication, publish
 from replicator.target.quarantine import Quarantine
 from replicator.target.stage import Batch, Stage
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator import masks
-    from replicator.edits import Edit
+    from replicator.edits import Edit, Field
     from replicator.ledger import Ledger
     from replicator.rows import Layout
     from replicator.target.database import Target
@@ -65,6 +70,66 @@ class Settling:
         values = {each.name: bound(base.base.c[each.name], each.raw) for each in edit.fields}
         if values:
             connection.execute(update(base.base).where(mine).values(**values))
+        base.silence(connection, base.table.c[base.key] == edit.id)
+
+    def give_way(self, connection: Connection, edit: Edit) -> None:
+        """Our edit is none any more, and the record, once it is published, is written whatever the row says."""
+        base = self.base
+        self.agree(connection, edit)
+        connection.execute(update(base.table).where(base.table.c[base.key] == edit.id).values(_fingerprint=""))
+
+    def rebase(self, connection: Connection, edit: Edit, record: Mapping[str, Any]) -> None:
+        """What the workspace has is the base: what differs from it is our edit."""
+        thing = self.layout.object
+        now = columns_of(thing, record)
+        fields = [each for each in edit.fields if each.name in thing.editable]
+        raw = (self.raw(each.name, now.get(each.name)) for each in fields)
+        self.agree(connection, replace(edit, fields=tuple(map(_with_raw, fields, raw))))
+
+    def raw(self, name: str, value: Any) -> Any:
+        """A field's value as the API has it, as the column of that name stores it."""
+        is_json = self.layout.object.column(name).type is Type.JSON
+        return exact.dump(value) if value is not None and is_json else value
+
+    def anew(self, connection: Connection, edit: Edit) -> str:
+        """Deleted in the workspace, and wanted all the same: the row becomes one that a person added. Its new key."""
+        base, thing = self.base, self.layout.object
+        self.forget(connection, edit.id)
+        new = f"new:{uuid.uuid4()}"
+        ours = {base.key: new, "_run_id": "", "_fingerprint": None}
+        keep = {*thing.editable, *thing.creatable, base.key}
+        empty = {name: None for name in base.compared if name not in keep}
+        connection.execute(update(base.table).where(base.table.c[base.key] == edit.id).values(**empty, **ours))
+        return new
+
+    def bury(self, connection: Connection, edit: Edit) -> None:
+        """Edited here, and gone in the workspace: the row goes with it."""
+        base = self.base
+        now = self.target.dialect.now(connection)
+        mine = base.table.c[base.key] == edit.id
+        connection.execute(update(base.table).where(mine).values(_deleted_at=now, _run_id=self.ledger.run_id))
+        self.forget(connection, edit.id)
+
+    def rename(self, connection: Connection, edit: Edit, row: Row) -> Edit:
+        """The row and its base get the key that goes with the record's new name."""
+        base = self.base
+        names = [name for name, _ in self.layout.staged]
+        new = str(dict(zip(names, row, strict=True))[base.key])
+        if new == edit.id:
+            return edit
+        there = base.table.c[base.key] == new
+        connection.execute(delete(base.table).where(there, base.table.c._deleted_at.is_not(None)))
+        if connection.execute(select(literal(1)).select_from(base.table).where(there)).first() is not None:
+            # A run was quicker, and brought the record under its new name.
+            connection.execute(delete(base.table).where(base.table.c[base.key] == edit.id))
+            self.forget(connection, edit.id)
+            return replace(edit, id=new, fields=())
+        for table in (base.table, base.base):
+            connection.execute(update(table).where(table.c[base.key] == edit.id).values({base.key: new}))
+        values = {"_run_id": self.ledger.run_id, "_fingerprint": ""}
+        connection.execute(update(base.table).where(there).values(**values))
+        self._lose_step(connection)
+        return replace(edit, id=new)
 
     def _copy(self, connection: Connection, key: str) -> None:
         base = self.base
@@ -87,6 +152,12 @@ class Settling:
         """Deleted on both sides; a row that a person only marked as deleted stays as it is."""
         base = self.base
         connection.execute(delete(base.base).where(base.base.c[base.key] == key))
+        self._lose_step(connection)
+
+    def _lose_step(self, connection: Connection) -> None:
+        """A row left its table: the history has to look for it when it is written next."""
+        if self.history:
+            fall_behind(connection, self.ledger.books.settings, self.layout.object.name, self.target.place.scope)
 
     def count(self) -> int:
         """How many records have a base."""
@@ -121,3 +192,7 @@ class Settling:
             began = self.target.dialect.now(connection)
         stage.append(Batch(rows, (), [Checkpoint("", staged=len(rows), done=True)]))
         publish(stage, Publication(self.ledger.run_id, "none", began, relisted="none", history=self.history))
+
+
+def _with_raw(field: Field, raw: Any) -> Field:
+    return replace(field, raw=raw)

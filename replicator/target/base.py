@@ -12,7 +12,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Column, MetaData, Table, Text, and_, cast, delete, insert, inspect, literal, or_, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    insert,
+    inspect,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import column as bare_column
 
 from replicator.target.schema import column, object_table, once, short
@@ -33,6 +48,8 @@ def bound(column: Column[Any], raw: Any) -> ColumnElement[Any]:
 
 
 _OURS = frozenset({"_extra", "_fingerprint"})
+#: What a person may say of an edit; it is gone once the edit is settled.
+SAID = ("_edited_at", "_edited_by")
 
 
 @once
@@ -153,7 +170,7 @@ class Base:
 
     def edited(self) -> Sequence[Any]:
         """Queries of the rows beside their bases: the updates, the creations, and the wishes to delete."""
-        ours = [self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns]
+        ours = self._ours()
         bases = [each.label(f"base_{each.name}") for each in self.base.columns]
         same = self.table.c[self.key] == self.base.c[self.key]
         differs = or_(*(self.table.c[name].is_distinct_from(self.base.c[name]) for name in self.compared))
@@ -165,5 +182,14 @@ class Base:
 
     def bare(self) -> Any:
         """A query of the rows that came from a run and have no base: nobody knows what was agreed on."""
-        ours = [self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns]
-        return select(*ours).where(self.table.c._deleted_at.is_(None), ~self.local, ~self.known)
+        return select(*self._ours()).where(self.table.c._deleted_at.is_(None), ~self.local, ~self.known)
+
+    def _ours(self) -> list[Any]:
+        said = [cast(self.table.c[name], Text).label(f"local_{name}") for name in SAID]
+        return [*(self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns), *said]
+
+    def silence(self, connection: Connection, *mine: ColumnElement[bool]) -> None:
+        """Of rows that are edited no longer, nothing is said."""
+        said = or_(*(self.table.c[name].is_not(None) for name in SAID))
+        statement = update(self.table).where(*mine, said, self.unedited).values(dict.fromkeys(SAID))
+        connection.execute(statement)

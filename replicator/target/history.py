@@ -219,4 +219,13 @@ class _Marks:
 
     @property
     def _name(self) -> str:
-        return f"history:{self.stage.state.scope}:{self.stage.layout.object.name}"
+        return _mark_name(self.stage.state.scope, self.stage.layout.object.name)
+
+
+def _mark_name(scope: str, name: str) -> str:
+    return f"history:{scope}:{name}"
+
+
+def fall_behind(connection: Connection, settings: Table, name: str, scope: str) -> None:
+    """Somebody else moved rows of that object: its history is compared as a whole when it is written next."""
+    connection.execute(delete(settings).where(settings.c.name == _mark_name(scope, name)))

@@ -17,7 +17,7 @@ from sqlalchemy.sql.expression import case
 
 from replicator.errors import MassDeletion, TargetError
 from replicator.target import history
-from replicator.target.base import Base
+from replicator.target.base import SAID, Base
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
@@ -271,9 +271,11 @@ class _Merge:
             other.append(table.c._partition != source.c._partition)
         whole = self.publication.extent == "whole" and not self.distinct
         own = self.stage.target.dialect.read_through(self._key) if whole else self._key
+        ours = {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None}
+        ours |= dict.fromkeys(SAID) if self.base else {}
         statement = (
             update(table)
-            .values(values | {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None})
+            .values(values | ours)
             .where(own == source.c[key], or_(*other), *([self.base.updatable(published)] if self.base else []))
         )
         return self.connection.execute(statement).rowcount

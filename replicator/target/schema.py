@@ -43,6 +43,11 @@ def object_table(target: Target, layout: Layout) -> Table:
         Column("_synced_at", moment, nullable=theirs),
         Column("_deleted_at", moment),
         Column("_run_id", dialect.type_of(Type.TEXT, key=True), nullable=theirs),
+        *(
+            [Column(*each) for each in (("_edited_at", moment), ("_edited_by", dialect.type_of(Type.TEXT)))]
+            if theirs
+            else []
+        ),
     ]
     columns = [column(target, layout, name, kind) for name, kind in layout.staged]
     if theirs:

@@ -33,6 +33,9 @@ class Dialect(Protocol):
     #: The expression that gives a row its key which a person inserts: `new:` and what nobody else has.
     new_key: ClassVar[str]
 
+    def __hash__(self) -> int:
+        """By identity: what is known of a dialect may be kept with it."""
+
     def connect_arguments(self, url: URL) -> dict[str, Any]:
         """Arguments of the driver's connect()."""
         ...
