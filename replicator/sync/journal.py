@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,26 @@ class Journal:
         table = self.books.push_journal
         wanted = (table.c.scope == self.scope, table.c.action == "deploy", table.c.status.in_(("sent", "lost")))
         return [(row.id, row.record_id) for row in connection.execute(select(table).where(*wanted))]
+
+    def want_sources(self, connection: Connection, plan: str, sources: Sequence[str]) -> None:
+        """Of a tracking plan that is to be made: the sources that it is to be connected to then."""
+        row = {"id": uuid.uuid4().hex, "scope": self.scope, "run_id": self.run_id, "object": "TrackingPlans"}
+        row |= {"record_id": plan, "action": "connect", "status": "sent", "holder": holder()}
+        row |= {"began_at": self.target.dialect.now(connection), "before": "null", "after": exact.shown(list(sources))}
+        connection.execute(insert(self.books.push_journal).values(**row))
+
+    def wanted_sources(self, connection: Connection) -> list[tuple[str, str, list[str]]]:
+        """Row, plan and sources of each connection that is wanted and not done."""
+        table = self.books.push_journal
+        wanted = (table.c.scope == self.scope, table.c.action == "connect", table.c.status.in_(("sent", "lost")))
+        rows = connection.execute(select(table).where(*wanted).order_by(table.c.began_at))
+        return [(row.id, row.record_id, exact.load(row.after)) for row in rows]
+
+    def name_plan(self, connection: Connection, was: str, now: str) -> None:
+        """The plan that was to be made has its id."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.action == "connect", table.c.record_id == was)
+        connection.execute(update(table).where(*mine).values(record_id=now))
 
     def deleted(self, connection: Connection, name: str, record_id: str) -> dict[str, Any] | None:
         """The columns of a record that was deleted through here, as it was then."""

@@ -220,6 +220,7 @@ class Push:
             return
         from sqlalchemy import column, inspect, table
 
+        self.journal.name_plan(connection, was, now)
         name = f"{self.settling.target.place.prefix}tracking_plan_rules"
         schema = self.settling.target.place.schema or None
         if inspect(connection).has_table(name, schema=schema):
@@ -326,6 +327,34 @@ class Push:
             return "refused", str(error)
         return ("lost", answer.why) if isinstance(answer, Lost) else ("done", None)
 
+    def connect_left(self) -> list[Done]:
+        """Connects the sources that restored plans had, those of plans that are made by now."""
+        with self.settling.target.reading() as connection:
+            left = self.journal.wanted_sources(connection)
+        found: list[Done] = []
+        for journal_id, plan, wanted in left:
+            if plan.startswith("new:"):
+                continue
+            there = self.remote.sources(plan)
+            done = [self._connected(plan, each) for each in wanted if each not in there]
+            outcomes = {each.outcome for each in done}
+            status = "lost" if "lost" in outcomes else "refused" if "refused" in outcomes else "done"
+            self._end([journal_id], status, next((each.error for each in done if each.error), None))
+            found += done
+        return found
+
+    def _connected(self, plan: str, source: str) -> Done:
+        step = Step(api.SOURCES, f"{plan} {source}", "create", {"tracking_plan_id": plan, "id": source}, requests=1)
+        try:
+            answer = self.remote.client.write(api.connection(plan, source))
+        except SegmentError as error:
+            if error.stops_everything:
+                raise
+            return Done(step, "refused", str(error), error.request_id)
+        if isinstance(answer, Lost):
+            return Done(step, "lost", f"{answer.why}; the next push looks whether it is connected")
+        return Done(step, "done", None, answer.request_id)
+
     def _rules(self, plan: str, steps: Sequence[Step]) -> list[Done]:
         """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it."""
         adopted = [each for each in steps if each.action in {"adopt", "pull"}]
@@ -396,6 +425,13 @@ class Push:
         if len(steps) > 1 and error.status in _ITEM:
             middle = len(steps) // 2
             return [done for half in (steps[:middle], steps[middle:]) for done in self._batch(plan, half, ask_for)]
+        if ask_for is api.upsert and renames(steps[0]):
+            # A rename whose answer was lost is refused the second time, since its new name is taken then.
+            self.remote.forget(plan)
+            rules = self.remote.rules(plan) or {}
+            if api.identity(steps[0].known_as) not in rules and identity_after(steps[0]) in rules:
+                self._end(journal_ids, "done")
+                return [Done(steps[0], "done", None, error.request_id)]
         if isinstance(error, NotFound) and ask_for is api.removal:
             self.remote.forget(plan)
             if api.identity(steps[0].known_as) not in (self.remote.rules(plan) or {}):

@@ -13,7 +13,7 @@ from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
 from replicator.segment.pages import Broken, pages, record
 from replicator.sync.decide import bare_name, columns_of
-from replicator.sync.written import RULES, identity, written
+from replicator.sync.written import RULES, SOURCES, identity, written
 
 if TYPE_CHECKING:
     from replicator.catalog.model import Object
@@ -79,6 +79,12 @@ class Remote:
             self._rules.clear()
             self._rules[plan] = self._rules_of(plan)
         return self._rules[plan]
+
+    def sources(self, plan: str) -> set[str]:
+        """The ids of the sources that the plan is connected to."""
+        from replicator.catalog import by_name
+
+        return {str(each.get("id")) for each in self._pages(by_name[SOURCES], {"trackingPlanId": plan})}
 
     def lacks_plan(self, edit: Edit) -> bool:
         """Of an edited rule: the workspace has no such plan, and nobody added one here either."""

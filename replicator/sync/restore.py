@@ -17,7 +17,7 @@ from replicator.errors import UsageError
 from replicator.options import layout_of
 from replicator.run import holding
 from replicator.sync.journal import Journal
-from replicator.sync.written import RULES
+from replicator.sync.written import RULES, SOURCES
 from replicator.target import history
 from replicator.target.base import bound
 from replicator.target.schema import object_table
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
     from replicator.target.lease import Lease
 
-_SOURCES = "TrackingPlanSources"
-
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The new row's key, how many rules came with it, and the sources that have to be connected again."""
+    """The new row's key, how many rules came with it, and the sources that the push will connect it to."""
 
     key: str
     rules: int
@@ -81,8 +79,12 @@ class _Restoring:
                 " shows what the history has, where it is kept."
             )
         key = self._add(layout, found, {})
-        rules = self._rules(identifier, key, at) if thing.name == "TrackingPlans" else 0
-        return Restored(key, rules, self._sources(identifier) if thing.name == "TrackingPlans" else ())
+        if thing.name != "TrackingPlans":
+            return Restored(key, 0, ())
+        sources = self._sources(identifier)
+        if sources:
+            Journal(self.target, self.ledger.books, self.ledger.run_id).want_sources(self.connection, key, sources)
+        return Restored(key, self._rules(identifier, key, at), sources)
 
     def _version(self, layout: Layout, identifier: str, at: datetime | None) -> Mapping[str, Any] | None:
         table = object_table(self.target, layout)
@@ -122,10 +124,13 @@ class _Restoring:
         return len(rows)
 
     def _sources(self, plan: str) -> tuple[str, ...]:
-        table = object_table(self.target, layout_of(by_name[_SOURCES], self.options))
+        table = object_table(self.target, layout_of(by_name[SOURCES], self.options))
         if not self._exists(table):
             return ()
-        return tuple(str(row["id"]) for row in self._all(table, table.c.tracking_plan_id == plan))
+        rows = self._all(table, table.c.tracking_plan_id == plan)
+        # Sources that were taken away before their plan went are no part of it.
+        last = max((row["_deleted_at"] for row in rows if row["_deleted_at"]), default=None)
+        return tuple(str(row["id"]) for row in rows if row["_deleted_at"] in (None, last))
 
     def _add(self, layout: Layout, row: Mapping[str, Any], instead: Mapping[str, Any]) -> str:
         table = object_table(self.target, layout)
@@ -158,9 +163,9 @@ def _raw(value: Any, kind: Type) -> Any:
 def sentence(thing: Object, identifier: str, restored: Restored) -> str:
     """What came back, what did not, and the next step."""
     rules = f" with {restored.rules} rules" if thing.name == "TrackingPlans" else ""
-    lost = "; connect its sources again there: " + ", ".join(restored.sources) if restored.sources else ""
+    also = ", and connects it again to " + ", ".join(restored.sources) if restored.sources else ""
     secrets = "; the values of its settings, which the API never shows, have to be set anew" if not rules else ""
     return (
         f"{thing.name} {identifier} is back here as {restored.key}{rules}:"
-        f" `replicator apply` makes it in Segment, under a new id{lost}{secrets}."
+        f" `replicator apply` makes it in Segment, under a new id{also}{secrets}."
     )

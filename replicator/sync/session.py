@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,8 @@ def apply(
                 found += done
                 if thing.name == "SourceFunctions" and allowed.deploy:
                     push.deploy_left()
+                if thing.name == "TrackingPlans":
+                    found += push.connect_left()
                 with target.begin() as connection:
                     lease.check(connection)
                     journal.keep_conflicts(connection, thing.name, standing)
@@ -133,16 +135,27 @@ def _steps(target: Target, thing: Object, options: Options, remote: Remote, allo
     with target.reading() as connection:
         # The rules of one plan after the other, since they are listed by plan.
         found = sorted(edits(target, connection, layout), key=lambda edit: str(edit.known_as.get("tracking_plan_id")))
+        wanted = Journal(target, bookkeeping(target.dialect), "").wanted_sources(connection)
+    sources = {plan: names for _, plan, names in wanted} if thing.name == "TrackingPlans" else {}
     steps = []
     for edit in found:
         record = None if edit.refused else remote.of(thing, edit)
         prefer = preferred(allowed.policy, edit, record.get("updatedAt") if record else None)
         step = decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix, prefer)
-        steps.append(rule_step(step, edit, remote) if thing.name == RULES else step)
+        step = rule_step(step, edit, remote) if thing.name == RULES else step
+        steps.append(_with_sources(step, sources) if edit.id in sources else step)
     deletes = sum(each.action == "delete" for each in steps)
     why = _why_no_deletes(target, thing, options, deletes, allowed)
     for step in steps:
         yield replace(step, action="refused", reason=why, requests=0) if step.action == "delete" and why else step
+
+
+def _with_sources(step: Step, sources: Mapping[str, Sequence[str]]) -> Step:
+    """A restored plan is connected again to the sources that it had."""
+    if step.action != "create":
+        return step
+    told = f"then its sources are connected: {', '.join(sources[step.id])}"
+    return replace(step, reason=told, requests=step.requests + 1 + len(sources[step.id]))
 
 
 def rule_step(step: Step, edit: Edit, remote: Remote) -> Step:

@@ -18,6 +18,8 @@ RULES_AT_ONCE = 200
 #: Removals stand in the query string, whose length is limited nobody says where (resources.md, "Reads that bite").
 REMOVALS_AT_ONCE = 50
 RULES = "TrackingPlanRules"
+#: The connections of plans to sources.
+SOURCES = "TrackingPlanSources"
 #: How finely a column is merged.
 SHAPES: Mapping[str, Shape] = {"code": Shape.LINES, "settings": Shape.NAMED, "json_schema": Shape.SCHEMA}
 _PARTS = ("type", "key", "version")
@@ -61,6 +63,12 @@ def written(thing: Object) -> Written:
 def deployment(identifier: str) -> Ask:
     """Makes the latest version of a source function the one that runs."""
     return _ask("POST", "createFunctionDeployment", f"/functions/{quote(identifier, safe='')}/deploy")
+
+
+def connection(plan: str, source: str) -> Ask:
+    """Connects the source to the plan; once more is no change."""
+    path = f"/tracking-plans/{quote(plan, safe='')}/sources"
+    return _ask("POST", "addSourceToTrackingPlan", path, {"sourceId": source})
 
 
 def upsert(plan: str, rules: Sequence[Mapping[str, Any]]) -> Ask:

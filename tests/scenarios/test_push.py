@@ -390,3 +390,188 @@ def test_two_thousand_rules_go_in_ten_requests(one: Replica) -> None:
     assert len(done) == 2001
     assert Counter(method for method, _ in one.network.written) == {"POST": 1, "PATCH": 10}
     quiet(one)
+
+
+def test_a_restored_plan_is_connected_again_to_its_sources(filled: Replica) -> None:
+    filled.run("TrackingPlanSources")
+    connected = first(filled, "tracking_plan_sources")
+    plan_id = connected["tracking_plan_id"]
+    sources = {row["id"] for row in filled.rows("tracking_plan_sources") if row["tracking_plan_id"] == plan_id}
+    filled.network.write("DELETE", f"/tracking-plans/{plan_id}")
+    lost = frozenset({"TrackingPlanRules", "TrackingPlanSources"})
+    filled.run(*ALL, "TrackingPlanSources", allow_deletes=lost)
+    asked = Options(objects=objects(*ALL))
+    assert set(restore(filled.target, asked, by_name["TrackingPlans"], plan_id, None).sources) == sources
+    (shown,) = [each for each in planned(filled) if each.object == "TrackingPlans"]
+    assert "then its sources are connected: " in str(shown.reason)
+    done = pushed(filled)
+    assert {each.outcome for each in done} == {"done"}
+    made = {row["id"] for row in filled.live("tracking_plans")}
+    found = {
+        each["id"]
+        for plan_ in made
+        for each in filled.network.write("GET", f"/tracking-plans/{plan_}/sources?pagination.count=200")["sources"]
+    }
+    assert sources <= found
+    assert sum(target.endswith("/sources") for _, target in filled.network.written) == len(sources)
+    quiet(filled)
+
+
+def _quoted(replica: Replica, name: str) -> str:
+    return replica.engine.dialect.identifier_preparer.quote(name)
+
+
+def named_rule(replica: Replica, at: int = 0) -> dict[str, Any]:
+    return replica.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")[at]
+
+
+def give_key(replica: Replica, rule: dict[str, Any], key: str) -> None:
+    statement = f"UPDATE tracking_plan_rules SET {_quoted(replica, 'key')} = :new WHERE _key = :key"
+    replica.do(statement, new=key, key=rule["_key"])
+
+
+def rules_there(replica: Replica, plan_id: str) -> dict[str, Any]:
+    found = replica.network.write("GET", f"/tracking-plans/{plan_id}/rules?pagination.count=200")["rules"]
+    return {each["key"]: each["jsonSchema"] for each in found if "key" in each}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_rule_that_gets_another_key_is_renamed_and_keeps_its_schema(filled: Replica, lost: bool) -> None:
+    rule = named_rule(filled)
+    plan_id, before = rule["tracking_plan_id"], rules_there(filled, rule["tracking_plan_id"])
+    give_key(filled, rule, "Ours")
+    if lost:
+        filled.network.lose = f"PATCH /tracking-plans/{plan_id}/rules"
+    (done,) = pushed(filled)
+    assert (done.step.action, done.outcome) == ("update", "lost" if lost else "done")
+    filled.network.lose = ""
+    if lost:
+        assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("adopt", "done")]
+    after = rules_there(filled, plan_id)
+    assert before.keys() - after.keys() == {rule["key"]}
+    assert after["Ours"] == before[rule["key"]]
+    assert {method for method, _ in filled.network.written} == {"PATCH"}
+    (row,) = [each for each in filled.live("tracking_plan_rules") if each["key"] == "Ours"]
+    assert row["_key"] != rule["_key"]
+    quiet(filled)
+
+
+def test_a_rename_that_a_kill_left_half_done_is_recognised(filled: Replica) -> None:
+    rule = named_rule(filled)
+    give_key(filled, rule, "Ours")
+    body = {"rules": [{"type": "TRACK", "key": rule["key"], "version": rule["version"], "newKey": "Ours"}]}
+    body["rules"][0]["jsonSchema"] = rules_there(filled, rule["tracking_plan_id"])[rule["key"]]
+    filled.network.write("PATCH", f"/tracking-plans/{rule['tracking_plan_id']}/rules", body)
+    filled.run(*ALL)
+    assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("adopt", "done")]
+    assert [each["key"] for each in filled.live("tracking_plan_rules")].count("Ours") == 1
+    quiet(filled)
+
+
+def test_a_name_that_another_rule_has_is_not_given(filled: Replica) -> None:
+    one_, two = named_rule(filled), named_rule(filled, 1)
+    assert one_["tracking_plan_id"] == two["tracking_plan_id"]
+    give_key(filled, one_, two["key"])
+    (done,) = pushed(filled)
+    assert (done.outcome, done.error) == ("conflict", f"the workspace has another rule of the key {two['key']}")
+    assert list(writes(filled.network)) == []
+
+
+def test_a_rule_edited_here_and_renamed_there_is_a_conflict_that_names_it(filled: Replica) -> None:
+    rule = named_rule(filled)
+    theirs = rules_there(filled, rule["tracking_plan_id"])[rule["key"]]
+    set_schema(filled, rule, json.dumps({"title": "Ours"}))
+    body = {"type": "TRACK", "key": rule["key"], "version": rule["version"], "newKey": "Theirs", "jsonSchema": theirs}
+    filled.network.write("PATCH", f"/tracking-plans/{rule['tracking_plan_id']}/rules", {"rules": [body]})
+    (done,) = pushed(filled)
+    assert (done.outcome, done.error) == ("conflict", "edited here, renamed to Theirs in the workspace")
+
+
+WINS = {"ours": replace(FREE, policy="target_wins"), "theirs": replace(FREE, policy="segment_wins")}
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_policy_decides_what_both_sides_edited_and_keeps_the_other_value(filled: Replica, side: Side) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours', description = 'Mine' WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
+    assert [each.outcome for each in pushed(filled, WINS[side])] == ["done"]
+    wanted = "Ours" if side == "ours" else "Theirs"
+    assert (first(filled, "tracking_plans")["name"], first(filled, "tracking_plans")["description"]) == (wanted, "Mine")
+    theirs = filled.network.write("GET", f"/tracking-plans/{was['id']}")["trackingPlan"]
+    assert (theirs["name"], theirs["description"]) == (wanted, "Mine")
+    kept = filled.books("push_journal", "WHERE status = 'done'")
+    lost = "Theirs" if side == "ours" else "Ours"
+    assert any(json.loads(row["before"]).get("name") == lost for row in kept)
+    assert filled.books("conflicts") == []
+    quiet(filled)
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_policy_decides_between_an_edit_here_and_a_deletion_there(filled: Replica, side: Side) -> None:
+    was = first(filled, "source_functions")
+    filled.do("UPDATE source_functions SET code = '// ours' WHERE id = :id", id=was["id"])
+    filled.network.write("DELETE", f"/functions/{was['id']}")
+    assert {each.outcome for each in pushed(filled, WINS[side])} == {"done"}
+    alive = [row for row in filled.live("source_functions") if row["code"] == "// ours"]
+    assert len(alive) == (1 if side == "ours" else 0)
+    assert was["id"] not in {row["id"] for row in filled.live("source_functions")}
+    quiet(filled)
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_policy_decides_between_a_deletion_here_and_an_edit_there(filled: Replica, side: Side) -> None:
+    was = first(filled, "source_functions")
+    filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/functions/{was['id']}", {"description": "Theirs"})
+    assert {each.outcome for each in pushed(filled, WINS[side])} == {"done"}
+    assert (was["id"] in {row["id"] for row in filled.live("source_functions")}) == (side == "theirs")
+    quiet(filled)
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_policy_decides_between_two_plans_of_one_name(filled: Replica, side: Side) -> None:
+    plan_id = filled.network.write("POST", "/tracking-plans", {"name": "Twice", "type": "LIVE"})["trackingPlan"]["id"]
+    filled.network.write("PATCH", f"/tracking-plans/{plan_id}", {"description": "Theirs"})
+    filled.do("INSERT INTO tracking_plans (name, type, description) VALUES ('Twice', 'LIVE', 'Ours')")
+    assert {each.outcome for each in pushed(filled, WINS[side])} == {"done"}
+    (row,) = [row for row in filled.live("tracking_plans") if row["name"] == "Twice"]
+    assert (row["id"], row["description"]) == (plan_id, "Ours" if side == "ours" else "Theirs")
+    quiet(filled)
+
+
+@pytest.mark.parametrize(
+    ("told", "name"), [("2999-01-01 00:00:00", "Ours"), ("2001-01-01 00:00:00", "Theirs"), (None, None)]
+)
+def test_the_newest_edit_wins_only_where_both_sides_tell_its_time(
+    filled: Replica, told: str | None, name: str | None
+) -> None:
+    was = first(filled, "tracking_plans")
+    statement = "UPDATE tracking_plans SET name = 'Ours', _edited_by = 'ann' WHERE id = :id"
+    filled.do(statement, id=was["id"])
+    if told:
+        filled.do(f"UPDATE tracking_plans SET _edited_at = '{told}' WHERE id = :id", id=was["id"])
+    filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
+    (done,) = pushed(filled, replace(FREE, policy="newest"))
+    if name is None:
+        assert done.outcome == "conflict"
+        return
+    assert done.outcome == "done"
+    row = first(filled, "tracking_plans")
+    assert (row["name"], row["_edited_at"], row["_edited_by"]) == (name, None, None)
+    kept = filled.books("push_journal", "WHERE status = 'done'")
+    assert any(json.loads(each["after"]).get("_edited_by") == "ann" for each in kept)
+    quiet(filled)
+
+
+def test_what_was_deleted_through_here_ends_in_the_history_too(filled: Replica) -> None:
+    kept = frozenset({"SourceFunctions"})
+    filled.run("SourceFunctions", history=kept)
+    was = first(filled, "source_functions")
+    filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
+    with filled.client() as client:
+        asked = Options(objects=objects("SourceFunctions"), history=kept)
+        assert [each.outcome for each in apply(filled.target, client, asked, FREE)] == ["done"]
+    filled.run("SourceFunctions", history=kept)
+    last = filled.rows("source_functions_history", f"WHERE id = '{was['id']}' AND _valid_to IS NULL")
+    assert [bool(row["_deleted"]) for row in last] == [True]
