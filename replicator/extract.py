@@ -18,6 +18,7 @@ from replicator.target.state import Checkpoint
 
 if TYPE_CHECKING:
     from replicator.partitions import Partition
+    from replicator.rows import Layout
     from replicator.segment.client import Client
     from replicator.target.known import Detailed
 
@@ -243,7 +244,10 @@ def _exploded(explode: Explode, one: dict[str, Any]) -> list[dict[str, Any]]:
     return [rest | element if isinstance(element, dict) else {**rest, explode.into: element} for element in elements]
 
 
-def shown(broken: Broken, thing: Object) -> str:
-    """What of a broken record may be kept: all of it, unless it may hold a secret that nothing can mask."""
-    text = broken.raw.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")
-    return "(withheld: this object's records may hold secrets)" if any(c.secret for c in thing.columns) else text
+def shown(broken: Broken, layout: Layout) -> str:
+    """What of a broken record may be kept: all of it, unless it may hold what nothing in it can hide."""
+    if any(c.secret for c in layout.object.columns):
+        return "(withheld: this object's records may hold secrets)"
+    if layout.covers or len(layout.columns) < len(layout.object.columns):
+        return "(withheld: some of this object's fields are masked or left out)"
+    return broken.raw.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")

@@ -300,7 +300,7 @@ class _Replication:
         partition = fetched.partition
         name = partition.name if self.object.partitioned else None
         made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
-        refused = [(partition.name, each.reason, shown(each, self.object)) for each in fetched.broken]
+        refused = [(partition.name, each.reason, shown(each, self.stage.layout)) for each in fetched.broken]
         self._keep_details(fetched, made)
         made += [self.stage.layout.seen(each.id, each.fingerprint, name) for each in fetched.seen]
         if Rejected not in set(map(type, made)):

@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replicator import exact
 from replicator.catalog.model import Column, Object, Type
 from replicator.convert import ABSENT, sent
+
+if TYPE_CHECKING:
+    from replicator.masks import Cover
 
 ESCAPED = "$escaped"
 #: MySQL's longest indexed key is 255 characters; a longer id would be cut there, so no database takes it.
@@ -40,6 +43,8 @@ class Layout:
 
     object: Object
     columns: tuple[Column, ...]
+    #: What of a record is hidden before it becomes a row; its fingerprint knows it all the same.
+    covers: tuple[Cover, ...] = ()
 
     @cached_property
     def keyed(self) -> bool:
@@ -66,7 +71,16 @@ class Layout:
     @cached_property
     def token(self) -> bytes:
         """Goes into each fingerprint, so that another selection or catalog rewrites every row."""
-        return repr([(c.name, c.field, c.type.value, c.secret, c.nullable, c.given) for c in self.columns]).encode()
+        columns = [(c.name, c.field, c.type.value, c.secret, c.nullable, c.given) for c in self.columns]
+        # What is not asked for leaves no trace here, lest every row be rewritten by a version that knows it.
+        hidden = [(each.path, each.mode) for each in self.covers]
+        return "".join(repr(part) for part in (columns, hidden) if part).encode()
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """The columns of which something is covered, as far as declared fields go."""
+        fields = {each.path[0] for each in self.covers}
+        return frozenset(c.name for c in self.object.columns if c.field in fields)
 
 
 def rebuild(layout: Layout, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,8 +91,12 @@ def _is_pattern(word: str) -> bool:
 def detected(thing: Object, settings: Settings) -> Detection:
     """How these settings let changes of the object be seen, and how late at worst."""
     from replicator.catalog.detection import detection
+    from replicator.selection import of_settings
 
-    return detection(thing, reread=timedelta(hours=settings.reread_hours), extended=settings.extended)
+    own = of_settings(settings).get(thing.name)
+    hours = timedelta(hours=settings.reread_hours)
+    reread = own.reread if own and own.reread is not None else hours
+    return detection(thing, reread=reread, extended=(own and own.extended) or settings.extended)
 
 
 def as_data(thing: Object) -> dict[str, Any]:

@@ -151,6 +151,31 @@ KEYS: Mapping[str, Key] = {
 }
 
 
+def _paths(value: Any) -> Mapping[str, str]:
+    """Paths to modes; a quoted path is one, and a table of TOML with dots in it is a table of tables."""
+    found: dict[str, str] = {}
+    for name, mode in value.items():
+        if isinstance(mode, dict):
+            found |= {f"{name}.{below}": each for below, each in _paths(mode).items()}
+        elif mode in {"drop", "null", "hash"} and all(name.split(".")):
+            found[name] = mode
+        else:
+            raise ValueError
+    return found
+
+
+_COLUMNS = Key(_words, "a list of names of columns")
+#: What stands in a table [object.NAME].
+OBJECT_KEYS: Mapping[str, Key] = {
+    "columns": _COLUMNS,
+    "leave_out": _COLUMNS,
+    "plain_secrets": _COLUMNS,
+    "mask": Key(_paths, 'a table such as { email = "hash", "settings.apiKey" = "drop" } of drop, null and hash'),
+    "extended": KEYS["extended"],
+    "history": Key(_flag, "true or false"),
+    "deletes": KEYS["deletes"],
+    "reread_hours": KEYS["reread_hours"],
+}
 _ZONE = Key(schedule.zone, "the name of a time zone such as Europe/Berlin")
 _OBJECTS = Key(_words, "a list of objects and groups")
 JOB_KEYS: Mapping[str, Key] = {

@@ -161,7 +161,7 @@ class _Resolving:
 
     def _rebase(self, connection: Connection, edit: Edit, record: Mapping[str, Any]) -> None:
         """What the workspace has is the base: what differs from it is our edit."""
-        now = columns_of(self.thing, record)
+        now = columns_of(self.thing, self.settling.covered(record))
         kinds = {column.name: column.type for column in self.thing.columns}
         fields = tuple(
             replace(each, raw=_raw(now.get(each.name), kinds[each.name]))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
+from replicator import masks
 from replicator.encoder import Encoder
 from replicator.partitions import partitions
 from replicator.rows import Rejected, Row
@@ -26,7 +27,6 @@ from replicator.target.state import Checkpoint, State
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from replicator import masks
     from replicator.edits import Edit
     from replicator.ledger import Ledger
     from replicator.rows import Layout
@@ -104,6 +104,10 @@ class Settling:
             given, name = one.given, one.name
         made = encoder.encode(list(records), plain=False, given=given, partition=name)
         return [each for each in made if not isinstance(each, Rejected)]
+
+    def covered(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record as far as it may be kept here, in the base or beside a conflict."""
+        return masks.covered(record, self.layout.covers, self.mask)
 
     def publish(self, rows: Sequence[Row]) -> None:
         """As a listing would that proves no absence."""

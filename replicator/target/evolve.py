@@ -17,7 +17,6 @@ from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import Float, NullType, String
 
 from replicator.errors import SchemaFrozen, TableAltered
-from replicator.rows import Layout
 from replicator.target.base import base_table, is_base
 from replicator.target.history import history_table, is_history
 from replicator.target.schema import object_table, short
@@ -25,6 +24,7 @@ from replicator.target.schema import object_table, short
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
+    from replicator.rows import Layout
     from replicator.target.database import Target
 
 Policy = Literal["evolve", "freeze", "fail"]
@@ -291,7 +291,7 @@ def fit(layout: Layout, changes: Sequence[SchemaChange | Altered], policy: Polic
         columns=tuple(column for column in layout.object.columns if column.name not in spilled),
         left_to_extra={**layout.object.left_to_extra, **fields},
     )
-    return Layout(thing, tuple(column for column in layout.columns if column.name not in spilled))
+    return replace(layout, object=thing, columns=tuple(each for each in layout.columns if each.name not in spilled))
 
 
 def _spills(layout: Layout, name: str) -> bool:

@@ -6,21 +6,21 @@ import pytest
 
 from replicator.catalog import OBJECTS, by_name
 from replicator.errors import ConfigError
+from replicator.masks import Cover
 from replicator.options import Options, layout_of, reads_details
-from replicator.selection import checked, needed, problems
+from replicator.selection import needed, selections
 
 
 def test_names_are_taken_in_either_spelling() -> None:
-    assert checked({"users.email"}, {"AuditEvents.actor_email"}, {"sources.write_keys"}) == [
-        {"Users.email"},
-        {"AuditEvents.actor_email"},
-        {"Sources.write_keys"},
-    ]
+    found = selections({"users.email"}, {"AuditEvents.actor_email"}, {"sources.write_keys"})
+    assert found["Users"].leave_out == {"email"}
+    assert found["AuditEvents"].covers == (Cover(("actorEmail",), "hash"),)
+    assert found["Sources"].plain == {"write_keys"}
 
 
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as error:
-        checked({"Users.mail", "Users.id", "Users.name"}, {"Sources.enabled", "Users.name"}, {"Sources.name"})
+        selections({"Users.mail", "Users.id", "Users.name"}, {"Sources.enabled", "Users.name"}, {"Sources.name"})
     for told in (
         "leave_out: Users has no column mail; the nearest is email",
         "leave_out: Users.id must stay as it is",
@@ -35,8 +35,7 @@ def test_every_problem_is_named_at_once() -> None:
 def test_whatever_may_be_left_out_leaves_a_layout_that_can_be_stored_and_asked_by(name: str) -> None:
     thing = by_name[name]
     free = frozenset(f"{name}.{column.name}" for column in thing.columns) - {f"{name}.{each}" for each in needed(thing)}
-    assert not list(problems(free, ()))
-    kept = {column.name for column in layout_of(thing, Options(objects=(), leave_out=free)).columns}
+    kept = {column.name for column in layout_of(thing, Options(objects=(), selections=selections(free))).columns}
     assert kept == needed(thing)
     assert set(thing.key) <= kept
     for child in OBJECTS:
@@ -48,6 +47,6 @@ def test_details_are_read_only_where_a_stored_column_needs_them() -> None:
     functions = by_name["SourceFunctions"]
     details = frozenset(f"SourceFunctions.{column.name}" for column in functions.columns if column.detail)
     assert reads_details(functions, Options(objects=()))
-    assert reads_details(functions, Options(objects=(), leave_out=frozenset(sorted(details)[1:])))
-    assert not reads_details(functions, Options(objects=(), leave_out=details))
-    assert reads_details(functions, Options(objects=(), leave_out=details, extended="on"))
+    assert reads_details(functions, Options(objects=(), selections=selections(frozenset(sorted(details)[1:]))))
+    assert not reads_details(functions, Options(objects=(), selections=selections(details)))
+    assert reads_details(functions, Options(objects=(), selections=selections(details), extended="on"))
