@@ -117,7 +117,10 @@ def test_a_mask_that_is_added_or_taken_away_is_applied_by_the_next_run(replica: 
 
 
 def test_a_changed_value_behind_a_mask_is_an_update_whatever_the_mask_shows_of_it(one: Replica) -> None:
-    asked = {"selections": selections(objects={"Users": ObjectSettings(mask={"name": "null"})}), "extended": "off"}
+    asked: dict[str, Any] = {
+        "selections": selections(objects={"Users": ObjectSettings(mask={"name": "null"})}),
+        "extended": "off",
+    }
     one.run("Users", **asked)
     one.network.on("/users", net.data(lambda found: found["users"][0].update(name="Another")))
     assert result(one.run("Users", **asked), "Users").updated == 1
