@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 _TRAIL = "AuditEvents"
 _READ = frozenset({"done", "partial"})
-_COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates")
+_COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates", "filtered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class ObjectResult:
     quarantined: int = 0
     records: int = 0
     duplicates: int = 0
+    #: Records that do not pass `where`: seen, and not stored.
+    filtered: int = 0
     partitions: int = 0
     pages: int = 0
     requests: int = 0

@@ -21,6 +21,7 @@ from replicator.convert import ABSENT, sent
 
 if TYPE_CHECKING:
     from replicator.masks import Cover
+    from replicator.where import Condition
 
 ESCAPED = "$escaped"
 #: MySQL's longest indexed key is 255 characters; a longer id would be cut there, so no database takes it.
@@ -45,6 +46,8 @@ class Layout:
     columns: tuple[Column, ...]
     #: What of a record is hidden before it becomes a row; its fingerprint knows it all the same.
     covers: tuple[Cover, ...] = ()
+    #: A record of which one of these is not true has no row.
+    where: tuple[Condition, ...] = ()
 
     @cached_property
     def keyed(self) -> bool:
@@ -68,6 +71,12 @@ class Layout:
         values = {"id": identifier, "_fingerprint": fingerprint, "_partition": partition}
         return tuple(values.get(name) for name, _ in self.staged)
 
+    def unwanted(self, row: Row) -> Row:
+        """The staged row of a record that does not pass `where`: its key, without a fingerprint."""
+        kept = {self.primary_key, "_partition"}
+        named = zip(self.staged, row, strict=True)
+        return tuple("" if name == "_fingerprint" else value if name in kept else None for (name, _), value in named)
+
     @cached_property
     def token(self) -> bytes:
         """Goes into each fingerprint, so that another selection or catalog rewrites every row."""
@@ -75,6 +84,11 @@ class Layout:
         # What is not asked for leaves no trace here, lest every row be rewritten by a version that knows it.
         hidden = [(each.path, each.mode) for each in self.covers]
         return "".join(repr(part) for part in (columns, hidden) if part).encode()
+
+    @cached_property
+    def reach(self) -> bytes:
+        """Tells which records of a listing have rows, and what is in them: of another reach it is to be read again."""
+        return self.token + (repr([each.name for each in self.where]).encode() if self.where else b"")
 
     @cached_property
     def hidden(self) -> frozenset[str]:

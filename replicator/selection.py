@@ -14,6 +14,7 @@ from replicator.catalog.model import Type
 from replicator.errors import ConfigError
 from replicator.masks import Cover, Mode
 from replicator.settings import ObjectSettings
+from replicator.where import Condition, parsed
 
 if TYPE_CHECKING:
     from replicator.catalog.model import Column, Object
@@ -34,6 +35,8 @@ class Selection:
     #: Columns whose secrets are stored as they are.
     plain: frozenset[str] = frozenset()
     covers: tuple[Cover, ...] = ()
+    #: What must be true of a record that is stored.
+    where: tuple[Condition, ...] = ()
     extended: Extended | None = None
     history: bool | None = None
     #: Tombstones leave no row behind.
@@ -121,11 +124,15 @@ class _Asked:
             leave_out=frozenset(self.leave_out) | (unnamed - needed(self.thing)),
             plain=frozenset(self.plain),
             covers=tuple(self._cover(path, mode) for path, (_, mode) in sorted(self.masks.items())),
+            where=tuple(sorted((each for each in self._conditions() if isinstance(each, Condition)), key=str)),
             extended=self.own.extended,
             history=self.own.history,
             hard=None if self.own.deletes is None else self.own.deletes == "hard",
             reread=None if hours is None else timedelta(hours=hours),
         )
+
+    def _conditions(self) -> Iterator[Condition | str]:
+        return parsed(self.thing, self.own.where or {})
 
     def _cover(self, path: str, mode: Mode) -> Cover:
         first, *rest = path.split(".")
@@ -142,6 +149,7 @@ class _Asked:
         for path, (setting, mode) in self.masks.items():
             yield from _said(setting, self._wrong_mask(path, mode))
         yield from self._twice()
+        yield from (f"{self.prefix}where: {each}" for each in self._conditions() if isinstance(each, str))
 
     def _of_columns(self) -> Iterator[str]:
         setting = f"{self.prefix}columns"

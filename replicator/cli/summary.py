@@ -76,6 +76,8 @@ def _about(each: ObjectResult) -> Iterator[str]:
     if each.drift:
         fields = ", ".join(f"{name} ({why})" for name, why in sorted(each.drift.items()))
         yield f"kept in _extra, as no column fits: {fields}"
+    if each.filtered:
+        yield f"{plural(each.filtered, 'record')} did not pass `where`"
     if each.quarantined:
         yield f"{plural(each.quarantined, 'record')} could not be stored and went to quarantine"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,28 @@ def _paths(value: Any) -> Mapping[str, str]:
     return found
 
 
+def _where(value: Any) -> Mapping[str, Any]:
+    """Times as the text that they are compared by."""
+    return {name: _said(each) for name, each in value.items()}
+
+
+def _said(value: Any) -> Any:
+    match value:
+        case dict():
+            if not value.keys() <= _TESTS:
+                raise ValueError
+            return {test: _said(each) for test, each in value.items()}
+        case list():
+            return [_said(each) for each in value]
+        case date():
+            return value.isoformat()
+        case str() | int() | float():
+            return value
+        case _:
+            raise ValueError
+
+
+_TESTS = {"is", "not", "from", "below", "like", "present"}
 _COLUMNS = Key(_words, "a list of names of columns")
 #: What stands in a table [object.NAME].
 OBJECT_KEYS: Mapping[str, Key] = {
@@ -171,6 +194,11 @@ OBJECT_KEYS: Mapping[str, Key] = {
     "leave_out": _COLUMNS,
     "plain_secrets": _COLUMNS,
     "mask": Key(_paths, 'a table such as { email = "hash", "settings.apiKey" = "drop" } of drop, null and hash'),
+    "where": Key(
+        _where,
+        'a table such as { type = "A", enabled = true, slug = { like = "a-*" } }; the tests are is, not, from, below,'
+        " like and present",
+    ),
     "extended": KEYS["extended"],
     "history": Key(_flag, "true or false"),
     "deletes": KEYS["deletes"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from replicator.settings.schedule import Schedule, interval
 
@@ -33,6 +33,8 @@ class ObjectSettings:
     plain_secrets: tuple[str, ...] | None = None
     #: Column, or path below one, to what becomes of it.
     mask: Mapping[str, Mode] | None = None
+    #: Column to value, values, or a table of tests (where.py).
+    where: Mapping[str, Any] | None = None
     extended: Extended | None = None
     history: bool | None = None
     deletes: Deletes | None = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0004"
+REVISION = "0005"
 PREFIX = "_replicator_"
 
 
@@ -103,6 +103,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("skipped", BigInteger, nullable=False, server_default="0"),
             Column("unseen", long),
             Column("error", long),
+            Column("filtered", BigInteger, nullable=False, server_default="0"),
         ),
         object_state=table(
             "object_state",

@@ -49,6 +49,10 @@ class Counts:
     kept: int = 0
     #: Of the deleted, those that a listing lacked; the others went with their parent.
     absent: int = 0
+    #: Distinct records of the listing that do not pass `where`.
+    filtered: int = 0
+    #: Of the deleted, the rows of those.
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,8 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
         merge.agree(filled=filled)
-        counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
+        duplicates = staged - counts.records - counts.filtered
+        counts = replace(counts, duplicates=duplicates, kept=publication.kept)
         if counts.absent and counts.duplicates and not publication.repeats:
             raise _Moved(counts.absent)
         _guard(name, counts, publication)
@@ -163,6 +168,8 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
             history.keep(connection, stage, publication.run_id, counts, merge.now)
         if counts.deleted and publication.hard:
             merge.remove()
+        if filled:
+            merge.remove_unwanted()
         if publication.relisted != "none":
             listed = _finished(stage) if publication.relisted == "partitions" else None
             stage.quarantine.clear(connection, name, publication.began, listed)
@@ -210,18 +217,46 @@ class _Merge:
         return Base.of(self.stage.target, self.stage.layout, self.table)
 
     def perform(self, staged: int, *, filled: bool) -> Counts:
+        passed, filtered = self._filtered(staged)
+        # Before the others: a record that came twice and passed once is alive.
+        left = self._bury(self._unwanted) if filled and filtered else 0
         updated = self._update() if filled else 0
         parted = filled and self.publication.extent == "partitions" and self.publication.settle
         orphans = self._bury(self._orphaned()) if parted else 0
         absent = self._bury(*self.absence()) if filled and self.publication.extent != "none" else 0
         live = self._live() if filled else 0
         # As many alive as staged, and all of them staged: nothing is new, which spares a join.
-        known = filled and self.base is None and self.publication.extent == "whole" and live == staged
+        known = filled and self.base is None and self.publication.extent == "whole" and live == passed
         inserted = 0 if known else self._insert(filled=filled)
         live = live if known else self._live()
         records = self._records(live, filled=filled, inserted=inserted)
         unchanged = records - inserted - updated
-        return Counts(records, inserted, updated, unchanged, orphans + absent, 0, live, absent=absent)
+        deleted = orphans + absent + left
+        return Counts(
+            records, inserted, updated, unchanged, deleted, 0, live, absent=absent, filtered=filtered, left=left
+        )
+
+    def _filtered(self, staged: int) -> tuple[int, int]:
+        """How many staged rows are of records that pass `where`, and how many records do not."""
+        if not self.stage.layout.where:
+            return staged, 0
+        query = select(func.count(), func.count(func.distinct(self._staged_key)))
+        rows, records = self.connection.execute(query.where(~self._passes)).one()
+        return staged - rows, records
+
+    @property
+    def _passes(self) -> ColumnElement[bool]:
+        """Of a staged row; see Layout.unwanted."""
+        passes: ColumnElement[bool] = self.stage.table.c._fingerprint != ""
+        return passes
+
+    @property
+    def _unwanted(self) -> ColumnElement[bool]:
+        """Of a row: its record is there, and does not pass."""
+        same = self._staged_key == self._key
+        return (
+            select(literal(1)).select_from(self.stage.table).where(same, ~self._passes).correlate(self.table).exists()
+        )
 
     def _records(self, live: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
@@ -229,7 +264,8 @@ class _Merge:
             return inserted
         if self.publication.extent == "whole" and self.base is None:
             return live
-        return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
+        passes = (self._passes,) if self.stage.layout.where else ()
+        return int(self._scalar(select(func.count(func.distinct(self._staged_key))).where(*passes)))
 
     def _live(self) -> int:
         alive = [self.table.c._deleted_at.is_(None), *([~self.base.local] if self.base else [])]
@@ -247,13 +283,14 @@ class _Merge:
         return self.stage.table.c[self.stage.layout.primary_key]
 
     def _source(self) -> FromClause:
-        """The stage, or one row of it for each key."""
+        """The stage, less what does not pass, or one row of it for each key."""
         staged = self.stage.table
+        passes = (self._passes,) if self.stage.layout.where else ()
         if not self.distinct:
-            return staged
+            return select(*staged.columns).where(*passes).subquery() if passes else staged
         order = [staged.c._fingerprint, *([staged.c._partition] if "_partition" in staged.c else [])]
         nth = func.row_number().over(partition_by=self._staged_key, order_by=order).label("nth")
-        numbered = select(*staged.columns, nth).subquery()
+        numbered = select(*staged.columns, nth).where(*passes).subquery()
         return select(*(numbered.c[c.name] for c in staged.columns)).where(numbered.c.nth == 1).subquery()
 
     def _published(self, source: FromClause) -> dict[str, ColumnElement[Any]]:
@@ -351,6 +388,12 @@ class _Merge:
         mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)
         self.connection.execute(delete(self.table).where(*mine))
 
+    def remove_unwanted(self) -> None:
+        """A tombstone says that a record is gone; these are there, and only not wanted."""
+        if self.stage.layout.where:
+            dead = self.table.c._deleted_at.is_not(None)
+            self.connection.execute(delete(self.table).where(dead, self._unwanted))
+
 
 def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:
     """The live rows that their listing lacks, with the columns that identify them."""
@@ -371,7 +414,10 @@ def _guard(name: str, counts: Counts, publication: Publication) -> None:
     lived = counts.live - counts.inserted + counts.deleted
     if publication.allow_deletes or counts.deleted <= max(GUARD_ROWS, lived * GUARD_SHARE):
         return
+    what = "are no longer in Segment"
+    if counts.left:
+        what = f"would go, of which {counts.left} no longer pass `where`"
     raise MassDeletion(
-        f"{name}: {counts.deleted} of {lived} rows are no longer in Segment, more than the guard lets vanish at once;"
+        f"{name}: {counts.deleted} of {lived} rows {what}, more than the guard lets vanish at once;"
         f" nothing was changed. If that is right, run again with --allow-deletes {name}."
     )

@@ -49,6 +49,24 @@ def test_the_page_s_configuration_stores_what_it_says_and_its_statement_removes_
     assert "name" not in columns
 
 
+def test_the_page_s_conditions_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    conditions = PAGE.partition("## Which records")[2].partition("```toml\n")[2].partition("```")[0]
+    Path("replicator.toml").write_text(f'region = "sandbox"\n{conditions}')
+    command = InProcess(capsys)
+    assert command("config", "check").code == 0
+    found = command("replicate", "Sources", "TrackingPlanRules", "--json").document["objects"]
+    assert {each["object"]: each["filtered"] > 0 for each in found if each["object"] != "TrackingPlans"} == {
+        "Sources": True,
+        "TrackingPlanRules": True,
+    }
+    shown = command("config", "show")
+    Path("replicator.toml").write_text(shown.out)
+    assert command("config", "show").out == shown.out
+
+
 def test_the_page_names_every_key_of_an_object() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", PAGE.partition("## Masks")[0], re.MULTILINE))
     assert named == set(OBJECT_KEYS)

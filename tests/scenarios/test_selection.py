@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import ANY
 
@@ -10,11 +12,11 @@ import pytest
 
 from replicator.catalog import by_name
 from replicator.options import Options
-from replicator.selection import selections
+from replicator.selection import Selection, selections
 from replicator.settings import ObjectSettings
 from replicator.sync.session import Allowed, apply
 from tests.scenarios import network as net
-from tests.scenarios.replica import Replica, objects, result
+from tests.scenarios.replica import Replica, Told, objects, result
 from tests.scenarios.test_edits import set_schema
 
 if TYPE_CHECKING:
@@ -192,3 +194,135 @@ def test_an_edit_of_a_masked_column_is_refused_and_the_mask_never_leaves(replica
 
 def network_plan(replica: Replica, identifier: str) -> Any:
     return replica.network.write("GET", f"/tracking-plans/{identifier}")["trackingPlan"]
+
+
+def only(**where: Any) -> dict[str, Selection]:
+    return selections(objects={"Sources": ObjectSettings(where=where)})
+
+
+def test_a_record_that_does_not_pass_is_counted_and_has_no_row(replica: Replica) -> None:
+    enabled = [row["id"] for row in _sources(replica) if row["enabled"]]
+    every = len(_sources(replica))
+    replica.network.forget()
+    counted = result(replica.run("Sources", selections=only(enabled=True)), "Sources")
+    assert (counted.inserted, counted.filtered, counted.quarantined) == (len(enabled), every - len(enabled), 0)
+    assert 0 < counted.filtered < every
+    assert sorted(row["id"] for row in replica.rows("sources")) == sorted(enabled)
+    assert len([path for path in replica.network.paths() if path.startswith("/sources/")]) == len(enabled)
+    again = result(replica.run("Sources", selections=only(enabled=True)), "Sources")
+    assert (again.unchanged, again.filtered, again.inserted, again.updated) == (len(enabled), counted.filtered, 0, 0)
+    (told, _) = replica.books("run_objects", "WHERE object = 'Sources' ORDER BY started_at")
+    assert (told["filtered"], told["complete"]) == (counted.filtered, 1)
+
+
+def _sources(replica: Replica) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = replica.network.write("GET", "/sources?pagination.count=1000")["sources"]
+    return found
+
+
+def test_a_row_that_no_longer_passes_leaves_and_is_back_once_it_does(replica: Replica) -> None:
+    asked: dict[str, Any] = {"selections": only(enabled=True), "extended": "off", "history": frozenset({"Sources"})}
+    replica.run("Sources", **asked)
+    wanted = replica.rows("sources", "ORDER BY id")[0]["id"]
+    gone = replica.rows("sources", "ORDER BY id")[1]["id"]
+
+    def switch(*, on: bool) -> Any:
+        replica.network.heal()
+        for source in _sources(replica):
+            if source["id"] == wanted:
+                replica.network.write("PATCH", f"/sources/{wanted}", {"enabled": on})
+
+    switch(on=False)
+    replica.network.write("DELETE", f"/sources/{gone}")
+    counted = result(replica.run("Sources", **asked), "Sources")
+    assert (counted.deleted, counted.status) == (2, "done")
+    assert [row["id"] for row in replica.rows("sources", f"WHERE id IN ('{wanted}', '{gone}')")] == [gone]
+    assert [row["_deleted_at"] is None for row in replica.rows("sources", f"WHERE id = '{gone}'")] == [False]
+    versions = replica.rows("sources_history", f"WHERE id = '{wanted}' ORDER BY _valid_from")
+    assert [bool(each["_deleted"]) for each in versions] == [False, True]
+
+    switch(on=True)
+    assert result(replica.run("Sources", **asked), "Sources").inserted == 1
+    assert replica.rows("sources", f"WHERE id = '{wanted}'")[0]["_deleted_at"] is None
+    versions = replica.rows("sources_history", f"WHERE id = '{wanted}' ORDER BY _valid_from")
+    assert [bool(each["_deleted"]) for each in versions] == [False, True, False]
+
+
+def test_conditions_that_leave_out_too_much_at_once_wait_for_a_persons_word(replica: Replica) -> None:
+    words = ("TrackingPlans", "TrackingPlanRules")
+    replica.run(*words)
+    before = {row["_key"]: row for row in replica.rows("tracking_plan_rules")}
+    chosen = selections(objects={"TrackingPlanRules": ObjectSettings(where={"type": {"like": "I*"}})})
+    refused = result(replica.run(*words, selections=chosen), "TrackingPlanRules")
+    assert refused.status == "needs_person"
+    assert "no longer pass `where`" in str(refused.error)
+    assert {row["_key"]: row for row in replica.rows("tracking_plan_rules")} == before
+    allowed = replica.run(*words, selections=chosen, allow_deletes=frozenset({"TrackingPlanRules"}))
+    assert allowed.status == "done"
+    kept = {row["_key"] for row in before.values() if row["type"] == "IDENTIFY"}
+    assert {row["_key"] for row in replica.rows("tracking_plan_rules")} == kept
+    wider = result(replica.run(*words), "TrackingPlanRules")
+    assert (wider.inserted, wider.updated, wider.unchanged) == (len(before) - len(kept), 0, len(kept))
+
+
+def test_other_conditions_read_the_children_again_and_take_in_what_passes_now(replica: Replica) -> None:
+    """Nothing says that the plans moved, but of their rules others are wanted."""
+    words = ("TrackingPlans", "TrackingPlanRules")
+
+    def rules(**where: Any) -> tuple[str, dict[str, int]]:
+        chosen = selections(objects={"TrackingPlanRules": ObjectSettings(where=where)})
+        allowed = frozenset({"TrackingPlanRules"})
+        run = replica.run(*words, selections=chosen, reread=timedelta(days=1), allow_deletes=allowed)
+        found = Counter(row["type"] for row in replica.live("tracking_plan_rules"))
+        return result(run, "TrackingPlanRules").status, dict(found)
+
+    status, tracks = rules(type="TRACK")
+    assert (status, list(tracks)) == ("done", ["TRACK"])
+    status, every = rules()
+    assert every["TRACK"] == tracks["TRACK"]
+    assert len(every) > 1
+    assert rules(type={"not": "TRACK"}) == ("done", {kind: count for kind, count in every.items() if kind != "TRACK"})
+    assert len(replica.rows("tracking_plan_rules")) == sum(every.values()) - every["TRACK"]
+
+
+def test_an_edited_row_that_no_longer_passes_stays_until_it_was_sent(replica: Replica) -> None:
+    chosen = selections(objects={"TrackingPlans": ObjectSettings(where={"name": {"not": "Theirs"}})})
+    replica.run("TrackingPlans", selections=chosen)
+    first, second = replica.rows("tracking_plans", "ORDER BY id")[:2]
+    replica.do("UPDATE tracking_plans SET description = 'Ours' WHERE id = :id", id=first["id"])
+    for each in (first, second):
+        replica.network.write("PATCH", f"/tracking-plans/{each['id']}", {"name": "Theirs"})
+    replica.run("TrackingPlans", selections=chosen)
+    there = {row["id"] for row in replica.rows("tracking_plans")}
+    assert (first["id"] in there, second["id"] in there) == (True, False)
+    options = Options(objects=objects("TrackingPlans"), selections=chosen)
+    with replica.client() as client:
+        (done,) = apply(replica.target, client, options, Allowed(push=True, deletes=True))
+    assert (done.outcome, done.step.action, network_plan(replica, first["id"])["description"]) == (
+        "done",
+        "update",
+        "Ours",
+    )
+    replica.run("TrackingPlans", selections=chosen)
+    assert first["id"] not in {row["id"] for row in replica.rows("tracking_plans")}
+    with replica.client() as client:
+        assert apply(replica.target, client, options, Allowed(push=True, deletes=True)) == []
+    assert network_plan(replica, second["id"])["name"] == "Theirs"
+
+
+def test_a_run_killed_between_pages_goes_on_and_knows_what_did_not_pass(replica: Replica) -> None:
+    replica.network.page_size = 3
+    chosen = only(enabled=True)
+    replica.run("Sources", selections=chosen, extended="off", told=Told(stop_after=2))
+    counted = result(replica.run("Sources", selections=chosen, extended="off"), "Sources")
+    assert (counted.inserted + counted.filtered, counted.status) == (len(_sources(replica)), "done")
+    assert {row["enabled"] for row in replica.rows("sources")} == {True}
+
+
+def test_a_record_that_does_not_pass_and_is_no_row_is_kept_without_what_is_in_it(one: Replica) -> None:
+    def broken(found: dict[str, Any]) -> None:
+        found["sources"][0] |= {"id": "", "enabled": False, "slug": CANARY}
+
+    one.network.on("/sources", net.data(broken))
+    assert result(one.run("Sources", selections=only(enabled=True), extended="off"), "Sources").quarantined == 1
+    assert CANARY not in one.dump()
