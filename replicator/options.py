@@ -113,7 +113,7 @@ def layout_of(thing: Object, options: Options) -> Layout:
     columns = tuple(replace(each, secret=each.secret and each.name not in chosen.plain) for each in thing.columns)
     stored = (each for each in columns if extended != "off" or not each.detail)
     kept = tuple(each for each in stored if each.name not in chosen.leave_out)
-    return Layout(replace(thing, columns=columns), kept, chosen.covers, chosen.where)
+    return Layout(replace(thing, columns=columns), kept, chosen.covers, chosen.where, chosen.names)
 
 
 def reads_details(thing: Object, options: Options) -> bool:

@@ -11,7 +11,7 @@ record is rebuilt. Two names in `_extra` are ours:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Layout:
     covers: tuple[Cover, ...] = ()
     #: A record of which one of these is not true has no row.
     where: tuple[Condition, ...] = ()
+    #: What columns are called in the database where that is not their name.
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def keyed(self) -> bool:
@@ -65,6 +67,10 @@ class Layout:
         tail = (("_partition", Type.TEXT),) if self.object.partitioned else ()
         middle = tuple((column.name, column.type) for column in self.columns)
         return (*head, *middle, ("_extra", Type.JSON), ("_fingerprint", Type.TEXT), *tail)
+
+    def called(self, name: str) -> str:
+        """What the column of that name is called in the database; the program goes by the name."""
+        return self.names.get(name, name)
 
     def seen(self, identifier: str, fingerprint: str, partition: str | None) -> Row:
         """The staged row of a stored record that was listed and is as it was: publishing leaves its row alone."""

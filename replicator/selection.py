@@ -37,6 +37,8 @@ class Selection:
     covers: tuple[Cover, ...] = ()
     #: What must be true of a record that is stored.
     where: tuple[Condition, ...] = ()
+    #: What columns are called in the database, by their names in the catalog.
+    names: Mapping[str, str] = field(default_factory=dict)
     extended: Extended | None = None
     history: bool | None = None
     #: Tombstones leave no row behind.
@@ -108,7 +110,7 @@ class _Asked:
         self.leave_out |= dict.fromkeys(own.leave_out or (), f"{prefix}leave_out")
         self.plain |= dict.fromkeys(own.plain_secrets or (), f"{prefix}plain_secrets")
         for path, mode in (own.mask or {}).items():
-            if mode == "drop" and "." not in path:
+            if mode == "drop" and "." not in path and path != EXTRA:
                 self.leave_out[path] = f"{prefix}mask"
             else:
                 self.masks[path] = (f"{prefix}mask", mode)
@@ -125,6 +127,7 @@ class _Asked:
             plain=frozenset(self.plain),
             covers=tuple(self._cover(path, mode) for path, (_, mode) in sorted(self.masks.items())),
             where=tuple(sorted((each for each in self._conditions() if isinstance(each, Condition)), key=str)),
+            names=dict(self.own.rename or {}),
             extended=self.own.extended,
             history=self.own.history,
             hard=None if self.own.deletes is None else self.own.deletes == "hard",
@@ -149,6 +152,8 @@ class _Asked:
         for path, (setting, mode) in self.masks.items():
             yield from _said(setting, self._wrong_mask(path, mode))
         yield from self._twice()
+        for name, called in (self.own.rename or {}).items():
+            yield from _said(f"{self.prefix}rename", self._wrong_name(name, called))
         yield from (f"{self.prefix}where: {each}" for each in self._conditions() if isinstance(each, str))
 
     def _of_columns(self) -> Iterator[str]:
@@ -203,6 +208,18 @@ class _Asked:
                 f"{self.thing.name}.{name} holds a {column.type.value}, and a mask is a text: leave it out;"
                 f" {_those('maskable', sorted(each.name for each in free))}"
             )
+        return ""
+
+    def _wrong_name(self, name: str, called: str) -> str:
+        if why := self._unknown(name):
+            return why
+        if name in needed(self.thing):
+            return f"{self.thing.name}.{name} must keep its name, because rows are found or asked for by it"
+        if name in self.leave_out:
+            return f"{self.thing.name}.{name} is in {self.leave_out[name]} too; give it in one of them"
+        others = [*self.known, *(each for other, each in (self.own.rename or {}).items() if other != name)]
+        if called.lower() in {each.lower() for each in others}:
+            return f"{self.thing.name}.{name} cannot be called {called}, because another column is"
         return ""
 
     def _wrong_extra(self, rest: list[str]) -> str:

@@ -128,7 +128,7 @@ def as_of(
         if json:
             typer.echo(_dump({"object": named.name, "as_of": then, "rows": list(rows)}))
         else:
-            columns = [*(column.name for column in layout.columns), "_extra"]
+            columns = [*(layout.called(column.name) for column in layout.columns), "_extra"]
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerows([columns] if (first := next(rows, None)) is None else [columns, _cells(columns, first)])
             writer.writerows(_cells(columns, row) for row in rows)

@@ -170,6 +170,11 @@ def _where(value: Any) -> Mapping[str, Any]:
     return {name: _said(each) for name, each in value.items()}
 
 
+def _names(value: Any) -> Mapping[str, str]:
+    """What begins with _ is ours."""
+    return {name: _text(each, "[A-Za-z][A-Za-z0-9_]{0,59}") for name, each in value.items()}
+
+
 def _said(value: Any) -> Any:
     match value:
         case dict():
@@ -194,6 +199,7 @@ OBJECT_KEYS: Mapping[str, Key] = {
     "leave_out": _COLUMNS,
     "plain_secrets": _COLUMNS,
     "mask": Key(_paths, 'a table such as { email = "hash", "settings.apiKey" = "drop" } of drop, null and hash'),
+    "rename": Key(_names, 'a table of columns and names of letters, digits and _, such as { email = "mail" }'),
     "where": Key(
         _where,
         'a table such as { type = "A", enabled = true, slug = { like = "a-*" } }; the tests are is, not, from, below,'

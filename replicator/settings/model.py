@@ -33,6 +33,8 @@ class ObjectSettings:
     plain_secrets: tuple[str, ...] | None = None
     #: Column, or path below one, to what becomes of it.
     mask: Mapping[str, Mode] | None = None
+    #: Column to its name in the database.
+    rename: Mapping[str, str] | None = None
     #: Column to value, values, or a table of tests (where.py).
     where: Mapping[str, Any] | None = None
     extended: Extended | None = None

@@ -68,7 +68,7 @@ class Settling:
 
     def _copy(self, connection: Connection, key: str) -> None:
         base = self.base
-        names = [each.name for each in base.base.columns]
+        names = [each.key for each in base.base.columns]
         query = select(*(base.table.c[name] for name in names)).where(base.table.c[base.key] == key)
         connection.execute(insert(base.base).from_select(names, query))
 

@@ -1,6 +1,6 @@
 """Our own tables, as SQLAlchemy sees them; migrations/ makes them. One line each says what may be asked of it.
 
-settings         mask key, the workspace that this database belongs to
+settings         mask key, the workspace that this database belongs to, what renamed columns are called
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
 object_state     one row an object: bookmark, last complete listing, count, set of ids, epoch of the lock that wrote it

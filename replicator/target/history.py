@@ -60,7 +60,7 @@ def stored(connection: Connection, target: Target, layout: Layout) -> Layout | N
     found = _columns(connection, history_table(target, layout))
     if not found:
         return None
-    return replace(layout, columns=tuple(each for each in layout.object.columns if each.name in found))
+    return replace(layout, columns=tuple(each for each in layout.object.columns if layout.called(each.name) in found))
 
 
 def _columns(connection: Connection, table: Table) -> set[str]:
@@ -112,7 +112,7 @@ def keep(connection: Connection, stage: Stage, run_id: str, counts: Counts, now:
 def _shared(connection: Connection, target: Target, layout: Layout) -> Layout:
     """The columns that both tables have: those that this run leaves alone, as details, are part of a version too."""
     both = _columns(connection, object_table(target, layout)) & _columns(connection, history_table(target, layout))
-    return replace(layout, columns=tuple(each for each in layout.object.columns if each.name in both))
+    return replace(layout, columns=tuple(each for each in layout.object.columns if layout.called(each.name) in both))
 
 
 def _last(connection: Connection, history: Table) -> datetime | None:

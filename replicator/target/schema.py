@@ -45,9 +45,20 @@ def object_table(target: Target, layout: Layout, metadata: MetaData | None = Non
     return table
 
 
+def by_name_of(table: Table) -> list[Any]:
+    """The table's columns to select, so that rows have them by their names in the catalog."""
+    return [each.label(each.key) for each in table.columns]
+
+
 def _with_default(column: Column[Any], default: str) -> Column[Any]:
     return Column(
-        column.name, column.type, primary_key=True, nullable=False, autoincrement=False, server_default=text(default)
+        column.name,
+        column.type,
+        key=column.key,
+        primary_key=True,
+        nullable=False,
+        autoincrement=False,
+        server_default=text(default),
     )
 
 
@@ -75,7 +86,9 @@ def column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool
         type_ = dialect.type_of(Type.TEXT, key=True)
     else:
         type_ = dialect.stage_type(kind, key=primary) if stage else dialect.type_of(kind, key=primary)
-    return Column(name, type_, primary_key=primary and not stage, nullable=not primary, autoincrement=False)
+    # The program finds it by its name in the catalog, whatever it is called in the database.
+    called = name if stage else layout.called(name)
+    return Column(called, type_, key=name, primary_key=primary and not stage, nullable=not primary, autoincrement=False)
 
 
 def _indexed(layout: Layout) -> list[str]:

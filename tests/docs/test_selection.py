@@ -38,6 +38,7 @@ def test_the_page_s_configuration_stores_what_it_says_and_its_statement_removes_
         metadata = [json.loads(held) for (held,) in database.execute("SELECT metadata FROM sources")]
         assert not [each for each in metadata if "logos" in each]
         assert {each["name"][:7] for each in metadata} == {"masked:"}
+        assert all(title for (title,) in database.execute("SELECT title FROM source_functions"))
         kept = [row[1] for row in database.execute("PRAGMA table_info(sources_history)")]
         assert [name for name in kept if not name.startswith("_")] == ["id", "slug", "name", "metadata"]
         database.execute(block("sql"))

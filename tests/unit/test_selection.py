@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from replicator.catalog import OBJECTS, by_name
@@ -9,6 +11,7 @@ from replicator.errors import ConfigError
 from replicator.masks import Cover
 from replicator.options import Options, layout_of, reads_details
 from replicator.selection import needed, selections
+from replicator.settings import ObjectSettings
 
 
 def test_names_are_taken_in_either_spelling() -> None:
@@ -50,3 +53,40 @@ def test_details_are_read_only_where_a_stored_column_needs_them() -> None:
     assert reads_details(functions, Options(objects=(), selections=selections(frozenset(sorted(details)[1:]))))
     assert not reads_details(functions, Options(objects=(), selections=selections(details)))
     assert reads_details(functions, Options(objects=(), selections=selections(details), extended="on"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"rename": {"id": "key"}}, "object.Users.rename: Users.id must keep its name"),
+        ({"rename": {"email": "name"}}, "Users.email cannot be called name, because another column is"),
+        ({"rename": {"email": "x", "name": "X"}}, "Users.email cannot be called x, because another column is"),
+        ({"rename": {"email": "x"}, "leave_out": ("email",)}, "Users.email is in object.Users.leave_out too"),
+        ({"rename": {"mail": "x"}}, "Users has no column mail; the nearest is email"),
+        ({"columns": ("mail",)}, "object.Users.columns: Users has no column mail"),
+        ({"columns": (), "leave_out": ()}, "object.Users.columns and object.Users.leave_out exclude one another"),
+        ({"mask": {"id": "null"}}, "object.Users.mask: Users.id must stay as it is"),
+        ({"mask": {"email.x": "null"}}, "Users.email holds a text, and nothing lies below it"),
+        ({"mask": {"_extra": "drop"}}, "_extra holds fields that are no columns: name one"),
+        ({"mask": {"_extra.email": "hash"}}, "email is no field of _extra: name the column email instead"),
+        ({"mask": {"email": "drop"}, "leave_out": ("email",)}, ""),
+        ({"mask": {"permissions.a": "drop"}, "leave_out": ("permissions",)}, "Users.permissions.a is in"),
+    ],
+)
+def test_what_cannot_be_is_told_with_the_setting_that_asks_for_it(wrong: dict[str, Any], told: str) -> None:
+    if not told:
+        assert selections(objects={"Users": ObjectSettings(**wrong)})["Users"].leave_out == {"email"}
+        return
+    with pytest.raises(ConfigError) as error:
+        selections(objects={"Users": ObjectSettings(**wrong)})
+    assert told in str(error.value)
+
+
+def test_a_path_that_leads_to_what_rows_are_found_by_is_refused() -> None:
+    (thing,) = [each for each in OBJECTS if each.listing.lifted]
+    ((_, way),) = thing.listing.lifted.items()
+    column = next(each.name for each in thing.columns if each.field == way[0])
+    for path in (".".join((column, *way[1:])), f"{column}.*"):
+        with pytest.raises(ConfigError, match="must stay as it is"):
+            selections(objects={thing.name: ObjectSettings(mask={path: "hash"})})
+    assert selections(objects={thing.name: ObjectSettings(mask={f"{column}.other": "hash"})})
