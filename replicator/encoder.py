@@ -44,6 +44,8 @@ class Encoder:
     mask: masks.Mask
     key: bytes
     drift: dict[str, str] = field(default_factory=dict)
+    #: Fields of columns that no record had so far.
+    unmet: set[str] = field(default_factory=set)
     _plan: tuple[Planned, ...] = ()
     _known: frozenset[str] = frozenset()
     _left_out: frozenset[str] = frozenset()
@@ -56,6 +58,7 @@ class Encoder:
         columns, thing = self.layout.columns, self.layout.object
         self._plan = tuple((c.field, self._quick(c), self._step(c)) for c in columns)
         self._known = frozenset(c.field for c in thing.columns)
+        self.unmet = {c.field for c in columns if not c.given}
         self._left_out = self._known - {c.field for c in columns}
         self._expected = self._known | thing.left_to_extra.keys()
         self._secret = frozenset(c.field for c in thing.columns if c.secret)
@@ -105,8 +108,10 @@ class Encoder:
         if covers := self.layout.covers:
             records = [masks.covered(record, covers, self.mask) for record in records]
         extras: list[dict[str, Any]] = [{} for _ in records]
-        values, present = columns(self._plan, records, given, extras, self._held)
-        present += sum([count(name, records) for name in self._left_out])
+        values, presents = columns(self._plan, records, given, extras, self._held)
+        if self.unmet:
+            self.unmet.difference_update(step[0] for step, there in zip(self._plan, presents, strict=True) if there)
+        present = sum(presents) + sum([count(name, records) for name in self._left_out])
         if present != sum(map(len, records)):
             for record, extra in zip(records, extras, strict=True):
                 if not record.keys() <= self._known:
@@ -158,6 +163,8 @@ class Encoder:
     def _values(self, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]) -> list[Any]:
         """Most values are what their column holds."""
         get, held = record.get, self._held
+        if self.unmet:
+            self.unmet -= record.keys()
         values = [
             value if type(value := get(name)) is quick else held(step, value, record, given, extra)
             for name, quick, step in self._plan

@@ -38,6 +38,9 @@ class ObjectResult:
     #: The set of the records' ids as one number, if it is known whole.
     ids: str | None = None
     drift: Mapping[str, str] = field(default_factory=dict)
+    #: Columns whose field no record has any more, and those that were sent empty: both keep their values.
+    vanished: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ class _Replication:
         self.details: list[Detailed] = []
         #: Which of a row's values is its key.
         self.key_at = [name for name, _ in stage.layout.staged].index(stage.layout.primary_key)
+        #: Rows that stay as they are, for records whose details were not read again.
+        self.unread = 0
         #: Records may be absent although they exist.
         self.moved = False
         #: How far the database's clock goes ahead of the API's, as far as is known.
@@ -306,6 +308,7 @@ class _Replication:
         made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
         refused = [(partition.name, each.reason, shown(each, self.stage.layout)) for each in fetched.broken]
         self._keep_details(fetched, made)
+        self.unread += len(fetched.seen)
         made += [self.stage.layout.seen(each.id, each.fingerprint, name) for each in fetched.seen]
         made += self._unwanted(fetched, name)
         if Rejected not in set(map(type, made)):
@@ -371,11 +374,18 @@ class _Replication:
             history=self.reading.history,
             settle=self._settle,
             relisted=self._relisted(),
+            unmet=self._unmet(),
             repeats=self.object.repeats,
             # By the API's clock, if that is behind: events of the time between would be missed for ever.
             state={"bookmark": time_text(self.began - self.ahead)},
             also=self._also,
         )
+
+    def _unmet(self) -> frozenset[str]:
+        """Only where every record was encoded by this run."""
+        if self.resumed or self.unread or not any(self.staged.values()):
+            return frozenset()
+        return frozenset(each.name for each in self.stage.layout.columns if each.field in self.encoder.unmet)
 
     def _settle(self, connection: Connection) -> None:
         """What was read to its end now is known; what an earlier run began may have moved since then."""

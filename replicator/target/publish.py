@@ -21,7 +21,7 @@ from replicator.target.base import Base
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
@@ -53,6 +53,10 @@ class Counts:
     filtered: int = 0
     #: Of the deleted, the rows of those.
     left: int = 0
+    #: Columns whose field no record has any more, although many rows had a value; they keep it (I14).
+    vanished: tuple[str, ...] = ()
+    #: Columns that were sent empty, as to a token without rights, and keep what they held (H20).
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Publication:
     kept: int = 0
     #: That these rows are gone was confirmed (I4): by a get that answers 404, or by a second complete listing.
     confirmed: bool = False
+    #: Columns whose field no record of the whole listing had.
+    unmet: frozenset[str] = frozenset()
     #: Tombstones leave no row behind.
     hard: bool = False
     #: Each version of a row stays, with the time in which it held.
@@ -220,7 +226,8 @@ class _Merge:
         passed, filtered = self._filtered(staged)
         # Before the others: a record that came twice and passed once is alive.
         left = self._bury(self._unwanted) if filled and filtered else 0
-        updated = self._update() if filled else 0
+        withheld = tuple(self._withheld()) if filled else ()
+        updated = self._update(self.vanished if filled else ()) if filled else 0
         parted = filled and self.publication.extent == "partitions" and self.publication.settle
         orphans = self._bury(self._orphaned()) if parted else 0
         absent = self._bury(*self.absence()) if filled and self.publication.extent != "none" else 0
@@ -233,8 +240,42 @@ class _Merge:
         unchanged = records - inserted - updated
         deleted = orphans + absent + left
         return Counts(
-            records, inserted, updated, unchanged, deleted, 0, live, absent=absent, filtered=filtered, left=left
+            records,
+            inserted,
+            updated,
+            unchanged,
+            deleted,
+            live=live,
+            absent=absent,
+            filtered=filtered,
+            left=left,
+            vanished=self.vanished if filled else (),
+            withheld=withheld,
         )
+
+    @cached_property
+    def vanished(self) -> tuple[str, ...]:
+        """Of the unmet columns those that many rows have a value in: a few may have lost theirs rightly."""
+        unmet = [self.table.c[name] for name in sorted(self.publication.unmet)]
+        if not unmet or self.publication.extent != "whole":
+            return ()
+        query = select(func.count(), *map(func.count, unmet)).where(self.table.c._deleted_at.is_(None))
+        live, *held = self.connection.execute(query).one()
+        most = max(GUARD_ROWS, live * GUARD_SHARE)
+        return tuple(str(each.key) for each, count in zip(unmet, held, strict=True) if count > most)
+
+    def _withheld(self) -> Iterator[str]:
+        """Columns in which some row is going to keep what this listing showed empty."""
+        source = self.stage.table
+        same = source.c[self.stage.layout.primary_key] == self._key
+        for column in self.stage.layout.columns:
+            if column.withheld:
+                new = self.stage.target.dialect.published(source.c[column.name], column.type)
+                old = self.table.c[column.name]
+                kept = (cast(new, Text) == "[]", old.is_not(None), cast(old, Text) != "[]")
+                query = select(literal(1)).select_from(self.table.join(source, same)).where(*kept).limit(1)
+                if self.connection.execute(query).first():
+                    yield column.name
 
     def _filtered(self, staged: int) -> tuple[int, int]:
         """How many staged rows are of records that pass `where`, and how many records do not."""
@@ -297,12 +338,13 @@ class _Merge:
         dialect = self.stage.target.dialect
         return {name: dialect.published(source.c[name], kind) for name, kind in self.stage.layout.staged}
 
-    def _update(self) -> int:
+    def _update(self, vanished: Collection[str]) -> int:
         """Also revives: a record that returned is no longer deleted."""
         source, table = self._source(), self.table
         key = self.stage.layout.primary_key
         published = self._published(source)
         values = {name: self._kept(name, new) for name, new in published.items() if name != key}
+        values |= {name: self.table.c[name] for name in vanished}
         other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
         if "_partition" in source.c:
             other.append(table.c._partition != source.c._partition)
