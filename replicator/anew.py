@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, select
@@ -40,7 +39,7 @@ def by_id(target: Target, options: Options, thing: Object, ids: Sequence[str]) -
         replicated = State(bookkeeping(target.dialect), target.place.scope).every(connection)
     below = [each for each in _below(thing) if each.name in replicated and not each.window]
     # What nobody named stays for its own time.
-    return replace(options, objects=(thing, *below), ids=frozenset(ids), reread=timedelta.max)
+    return replace(options.patient(), objects=(thing, *below), ids=frozenset(ids))
 
 
 def _below(thing: Object) -> Iterator[Object]:

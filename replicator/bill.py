@@ -85,8 +85,10 @@ def _one(
     if thing.name in known.listings:
         return _incremental(thing, options, known)
     partitions, exact = _partitions(thing, options, counted)
+    # Of what `where` leaves out only the listing knows how much there is.
+    sure = exact and not options.of(thing).where
     if thing.name in known.records and not (thing.window and thing.window is not Window.EVENTS):
-        return _billed(thing, options, known.records[thing.name], partitions, "last listing", exact=exact)
+        return _billed(thing, options, known.records[thing.name], partitions, "last listing", exact=sure)
     if thing.parents or thing.each or thing.window in {Window.PERIOD, Window.VOLUME}:
         return _billed(thing, options, None, partitions, "partitions alone", exact=False)
     try:

@@ -7,7 +7,7 @@ making one and taking it back.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +31,7 @@ from replicator.segment.pages import pages
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from replicator.options import Options
     from replicator.segment.client import Client
     from replicator.target.database import Target
 
@@ -178,17 +179,17 @@ def _sample(client: Client, thing: Object, params: Mapping[str, str]) -> list[Ro
     return [{column.name: {**given, **each}.get(column.field) for column in thing.columns} for each in records]
 
 
-def check_target(target: Target, objects: Sequence[Object], histories: Collection[str] = ()) -> TargetCheck:
+def check_target(target: Target, options: Options) -> TargetCheck:
     """The database as it is. One of the wrong version or charset has refused to be opened before."""
-    from replicator.rows import Layout
+    from replicator.options import layouts
     from replicator.target import evolve, migrate
 
-    layouts = [Layout(thing, thing.columns) for thing in with_parents(objects)]
+    wanted = layouts(with_parents(options.objects), options).values()
     problems = list(_creates(target))
     creates = not problems
     with target.reading() as connection:
         revision = migrate.revision(connection, target.dialect)
-        changes = evolve.plan(target, connection, layouts, histories)
+        changes = evolve.plan(target, connection, wanted, options.history)
     problems += [str(change) for change in changes if isinstance(change, evolve.Altered)]
     if revision is not None:
         try:

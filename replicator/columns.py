@@ -19,13 +19,13 @@ Extras = Sequence[dict[str, Any]]
 
 def columns(
     plan: Sequence[Planned], records: Sequence[dict[str, Any]], given: Mapping[str, Any], extras: Extras, held: Held
-) -> tuple[list[Sequence[Any]], int]:
-    """The values of each planned column, one for each record, and how many fields of the records they were made from.
+) -> tuple[list[Sequence[Any]], list[int]]:
+    """The values of each planned column, one for each record, and in how many of the records its field was.
 
     `extras` has a dict for each record and gets what the columns cannot hold.
     """
     found = [_column(each, records, given, extras, held) for each in plan]
-    return [values for values, _ in found], sum([present for _, present in found])
+    return [values for values, _ in found], [present for _, present in found]
 
 
 def _column(

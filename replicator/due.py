@@ -28,7 +28,7 @@ class Terms:
 
 def mark_of(layout: Layout, partition: Partition, *, details: bool) -> str:
     """For what a partition is listed: its parent as it is now, in this layout, with details or without."""
-    return sha256(repr((layout.token, details, partition.mark)).encode()).hexdigest()
+    return sha256(repr((layout.reach, details, partition.mark)).encode()).hexdigest()
 
 
 def is_due(layout: Layout, partition: Partition, known: Listed | None, terms: Terms) -> bool:

@@ -130,7 +130,7 @@ def _create(layout: Layout, row: Mapping[str, Any]) -> Edit:
     allowed = {*thing.editable, *thing.creatable}
     why = [f"Segment sets {each.name} itself: leave it out" for each in fields if each.name not in allowed]
     why += [f"{name} is needed" for name in _needed(thing) if values.get(name) is None]
-    why += [reason for each in fields for reason in _unfit(each)]
+    why += [reason for each in fields for reason in _unfit(layout, each)]
     return _edit(layout, row, "create", "local", fields, why)
 
 
@@ -166,9 +166,12 @@ def _refusals(layout: Layout, field: Field) -> Iterator[str]:
             yield f"{field.name} can be changed, but neither given nor taken away: add another record instead"
     elif field.name not in layout.object.editable:
         yield f"{field.name} cannot be changed through Segment's API"
-    yield from _unfit(field)
+    yield from _unfit(layout, field)
 
 
-def _unfit(field: Field) -> Iterator[str]:
-    if holds_mask(field.local) and not same(field.base, field.local):
+def _unfit(layout: Layout, field: Field) -> Iterator[str]:
+    if field.name in layout.hidden:
+        # What is hidden in it would be lost in Segment, or be overwritten with its mask.
+        yield f"{field.name} is masked here by the configuration, at least in part, so that it cannot be sent"
+    elif holds_mask(field.local) and not same(field.base, field.local):
         yield f"{field.name} holds a masked secret, which cannot be sent"

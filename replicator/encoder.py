@@ -44,6 +44,8 @@ class Encoder:
     mask: masks.Mask
     key: bytes
     drift: dict[str, str] = field(default_factory=dict)
+    #: Fields of columns that no record had so far.
+    unmet: set[str] = field(default_factory=set)
     _plan: tuple[Planned, ...] = ()
     _known: frozenset[str] = frozenset()
     _left_out: frozenset[str] = frozenset()
@@ -56,6 +58,7 @@ class Encoder:
         columns, thing = self.layout.columns, self.layout.object
         self._plan = tuple((c.field, self._quick(c), self._step(c)) for c in columns)
         self._known = frozenset(c.field for c in thing.columns)
+        self.unmet = {c.field for c in columns if not c.given}
         self._left_out = self._known - {c.field for c in columns}
         self._expected = self._known | thing.left_to_extra.keys()
         self._secret = frozenset(c.field for c in thing.columns if c.secret)
@@ -102,9 +105,13 @@ class Encoder:
             digest = seed.copy()
             digest.update(_canonical(record))
             prints.append(digest.hexdigest())
+        if covers := self.layout.covers:
+            records = [masks.covered(record, covers, self.mask) for record in records]
         extras: list[dict[str, Any]] = [{} for _ in records]
-        values, present = columns(self._plan, records, given, extras, self._held)
-        present += sum([count(name, records) for name in self._left_out])
+        values, presents = columns(self._plan, records, given, extras, self._held)
+        if self.unmet:
+            self.unmet.difference_update(step[0] for step, there in zip(self._plan, presents, strict=True) if there)
+        present = sum(presents) + sum([count(name, records) for name in self._left_out])
         if present != sum(map(len, records)):
             for record, extra in zip(records, extras, strict=True):
                 if not record.keys() <= self._known:
@@ -143,14 +150,21 @@ class Encoder:
 
     def _row(self, record: dict[str, Any], given: Mapping[str, Any], digest: Any, end: Row) -> Row:
         digest.update(_canonical(record))
+        record = self._covered(record)
         extra: dict[str, Any] = {}
         values = self._values(record, given, extra)
         head = (_digest(self._parts(values, extra, given)),) if self.layout.keyed else self._checked(values)
         return (*head, *values, _compact(extra).decode() if extra else None, digest.hexdigest(), *end)
 
+    def _covered(self, record: dict[str, Any]) -> dict[str, Any]:
+        covers = self.layout.covers
+        return masks.covered(record, covers, self.mask) if covers else record
+
     def _values(self, record: dict[str, Any], given: Mapping[str, Any], extra: dict[str, Any]) -> list[Any]:
         """Most values are what their column holds."""
         get, held = record.get, self._held
+        if self.unmet:
+            self.unmet -= record.keys()
         values = [
             value if type(value := get(name)) is quick else held(step, value, record, given, extra)
             for name, quick, step in self._plan
@@ -194,6 +208,7 @@ class Encoder:
     def _escaped(self, record: dict[str, Any], given: Mapping[str, Any], digest: Any, end: Row) -> Row:
         """The row of a record that databases refuse: readable values in the columns, the exact ones in $escaped."""
         digest.update(exact.dump(record).encode())
+        record = self._covered(record)
         originals = {
             name: value
             for name, value in record.items()
@@ -248,11 +263,11 @@ class Encoder:
     def masked(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record with its secrets masked: those of the catalog, and unknown fields that their names give away.
 
-        Known fields that are not selected are left out.
+        Known fields that are not selected are left out, and what is covered is covered.
         """
         chosen = {c.field for c in self.layout.columns}
         kept: dict[str, Any] = {}
-        for name, value in record.items():
+        for name, value in masks.covered(record, self.layout.covers, self.mask).items():
             if name in self._secret or (name not in self._known and masks.says_secret(name)):
                 kept[name] = self.mask(value)
             else:

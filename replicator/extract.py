@@ -15,11 +15,14 @@ from replicator.errors import Inaccessible, NotFound
 from replicator.rows import MAX_KEY
 from replicator.segment.pages import Broken, Page, pages, record
 from replicator.target.state import Checkpoint
+from replicator.where import wanted
 
 if TYPE_CHECKING:
     from replicator.partitions import Partition
+    from replicator.rows import Layout
     from replicator.segment.client import Client
     from replicator.target.known import Detailed
+    from replicator.where import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Fetched:
     marks: Sequence[str] = ()
     #: Records that look as they did when their details were read last: they were not asked for again.
     seen: Sequence[Detailed] = ()
+    #: Records that do not pass `where`; nothing more was asked for about them.
+    unwanted: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,11 @@ class Extraction:
     pool: Executor
     width: int
     details: Details | None = None
+    where: Sequence[Condition] = ()
 
-    def read(self, wanted: Sequence[Partition], checkpoints: Mapping[str, Checkpoint]) -> Iterator[Fetched | Unseen]:
+    def read(self, asked: Sequence[Partition], checkpoints: Mapping[str, Checkpoint]) -> Iterator[Fetched | Unseen]:
         """Pages as they come. Partitions that their checkpoint calls done are not asked again."""
-        left = [each for each in wanted if not _done(each, checkpoints)]
+        left = [each for each in asked if not _done(each, checkpoints)]
         waiting = iter([self._stream(each, checkpoints.get(each.name)) for each in left])
         running: dict[Future[Page | Unseen], _Stream] = {}
         for stream in islice(waiting, self.width):
@@ -138,7 +144,16 @@ class Extraction:
             whole = [each for each in page.records if not isinstance(each, Broken)]
             broken = [each for each in page.records if isinstance(each, Broken)]
         records = shaped(self.object, whole, before.position)
-        return Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
+        fetched = Fetched(stream.partition, records, broken, page.plain, page.total, page.date, after)
+        return self._chosen(fetched) if self.where else fetched
+
+    def _chosen(self, fetched: Fetched) -> Fetched:
+        fits = [wanted(each, fetched.partition.given, self.where) for each in fetched.records]
+        return replace(
+            fetched,
+            records=[each for each, fit in zip(fetched.records, fits, strict=True) if fit],
+            unwanted=[each for each, fit in zip(fetched.records, fits, strict=True) if not fit],
+        )
 
     def _with_details(self, fetched: Fetched, details: Details) -> Fetched:
         """Each record joined by what only its get by id carries; one that is gone by then is left out."""
@@ -243,7 +258,10 @@ def _exploded(explode: Explode, one: dict[str, Any]) -> list[dict[str, Any]]:
     return [rest | element if isinstance(element, dict) else {**rest, explode.into: element} for element in elements]
 
 
-def shown(broken: Broken, thing: Object) -> str:
-    """What of a broken record may be kept: all of it, unless it may hold a secret that nothing can mask."""
-    text = broken.raw.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")
-    return "(withheld: this object's records may hold secrets)" if any(c.secret for c in thing.columns) else text
+def shown(broken: Broken, layout: Layout) -> str:
+    """What of a broken record may be kept: all of it, unless it may hold what nothing in it can hide."""
+    if any(c.secret for c in layout.object.columns):
+        return "(withheld: this object's records may hold secrets)"
+    if layout.covers or layout.where or len(layout.columns) < len(layout.object.columns):
+        return "(withheld: some of this object's fields or records are masked or left out)"
+    return broken.raw.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")

@@ -15,8 +15,8 @@ from replicator.blame import Blame
 from replicator.catalog.model import Type
 from replicator.convert import sent
 from replicator.errors import UsageError
-from replicator.rows import Layout
 from replicator.target.history import comparable, history_table, holds, stored
+from replicator.target.names import as_stored
 from replicator.trail import Change, Trail
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator.catalog.model import Object
+    from replicator.rows import Layout
     from replicator.target.database import Target
 
 #: stored anew: nothing of it that is shown changed, as when a new version of this program keeps another column.
@@ -67,7 +68,7 @@ class Differing:
 def kept(target: Target, things: Iterable[Object]) -> list[Layout]:
     """Those of the objects that have a history, with the columns that it holds."""
     with target.reading() as connection:
-        found = [stored(connection, target, Layout(thing, thing.columns)) for thing in things]
+        found = [stored(connection, target, as_stored(target, connection, thing)) for thing in things]
     return [layout for layout in found if layout]
 
 
@@ -208,10 +209,10 @@ def _key_of(layout: Layout, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def content(layout: Layout, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row's values by column as JSON has them, and what no column holds under `_extra`."""
+    """The row's values as JSON has them, by what their columns are called, and what no column holds under `_extra`."""
     values = {
-        column.name: None if row[column.name] is None else sent(column.type, row[column.name])
-        for column in layout.columns
+        called: None if row[called] is None else sent(column.type, row[called])
+        for column, called in ((each, layout.called(each.name)) for each in layout.columns)
     }
     extra = exact.load(row["_extra"]) if row["_extra"] else {}
     return values | ({"_extra": extra} if extra else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from replicator import masks
+from replicator import exact, masks
 from replicator.about import Threads, about
 from replicator.catalog import by_name
 from replicator.edits import respell
@@ -22,6 +22,7 @@ from replicator.options import reads_details
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
 from replicator.replicate import replicate
+from replicator.target.drift import note
 from replicator.target.live import live_rows
 from replicator.target.quarantine import Quarantine
 from replicator.target.schema import object_table
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 _TRAIL = "AuditEvents"
 _READ = frozenset({"done", "partial"})
-_COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates")
+_COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates", "filtered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +207,7 @@ class Lanes:
         def also(connection: Connection, figures: Figures) -> None:
             row = {**_ledger_row(_told(thing, figures)), "complete": not figures.unseen}
             around.ledger.object(connection, thing.name, now, row)
+            note(around.target, connection, around.ledger.books, around.ledger.run_id, thing.name, _drift(figures))
 
         return Reading(
             run_id=around.ledger.run_id,
@@ -217,10 +219,10 @@ class Lanes:
             periods=options.periods_of(thing),
             parent_rows=parents,
             allow_deletes=thing.name in options.allow_deletes,
-            hard=options.hard_deletes,
+            hard=options.hard_of(thing),
             history=thing.name in options.history,
             hints=self._hints(thing),
-            reread=options.reread,
+            reread=options.reread_of(thing),
             now=now,
             stop=around.stop,
             started=started,
@@ -267,6 +269,8 @@ def _told(thing: Object, figures: Figures, status: Status | None = None, error: 
         skipped=figures.skipped,
         ids=figures.ids,
         drift=dict(figures.drift),
+        vanished=figures.counts.vanished,
+        withheld=figures.counts.withheld,
     )
 
 
@@ -280,3 +284,12 @@ def _status(error: ReplicatorError) -> Status:
     if isinstance(error, NeedsPerson):
         return "needs_person"
     return "unavailable" if isinstance(error, Inaccessible) else "failed"
+
+
+def _drift(figures: Figures) -> Iterator[str]:
+    for name, what in figures.drift.items():
+        yield f"field {exact.readable(name)}: {what}; kept in _extra"
+    for name in figures.counts.vanished:
+        yield f"column {name}: no record has its field any more; its values are kept"
+    for name in figures.counts.withheld:
+        yield f"column {name}: sent empty, as to a token without rights; its values are kept"

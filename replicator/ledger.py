@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
 
 _COUNTS = (
-    *("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates"),
+    *("records", "inserted", "updated", "unchanged", "deleted", "quarantined", "duplicates", "filtered"),
     *("partitions", "skipped", "pages", "requests"),
 )
 

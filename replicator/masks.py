@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 from replicator import exact
 
@@ -16,7 +17,22 @@ SECRET_NAME = re.compile(
 )
 PREFIX = "masked:"
 
+#: What `keyed` makes of a text: masked once more, it stays as it is.
+_MASKED = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
+
 Mask = Callable[[Any], Any]
+Mode = Literal["drop", "null", "hash"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What becomes of all that lies at a path: the field of a record, then the keys below it, `*` for any.
+
+    Lists are looked through. `hash` masks as secrets are masked.
+    """
+
+    path: tuple[str, ...]
+    mode: Mode
 
 
 def keyed(key: bytes) -> Mask:
@@ -32,6 +48,8 @@ def keyed(key: bytes) -> Mask:
             case list():
                 return [mask(item) for item in value]
             case str():
+                if _MASKED.fullmatch(value):
+                    return value
                 text = value.encode("utf-8", "surrogatepass")
             case int() | float() | Decimal():
                 text = exact.dump(value).encode()
@@ -58,3 +76,38 @@ def by_name(value: Any, mask: Mask) -> Any:
             return [by_name(item, mask) for item in value]
         case _:
             return value
+
+
+def covered(record: Mapping[str, Any], covers: Sequence[Cover], mask: Mask) -> dict[str, Any]:
+    """The record with all that lies at those paths dropped, null or masked; the record itself stays."""
+    made: Any = record
+    for each in covers:
+        made = _covered(made, each.path, each.mode, mask)
+    return dict(made)
+
+
+def _covered(value: Any, path: tuple[str, ...], mode: Mode, mask: Mask) -> Any:
+    match value:
+        case dict():
+            made: dict[str, Any] = {}
+            for name, item in value.items():
+                below = _below(name, path)
+                if below is None:
+                    made[name] = item
+                elif below:
+                    made[name] = _covered(item, below, mode, mask)
+                elif mode != "drop":
+                    made[name] = None if mode == "null" else mask(item)
+            return made
+        case list():
+            return [_covered(item, path, mode, mask) for item in value]
+        case _:
+            return value
+
+
+def _below(name: str, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What is left of the path behind that key, which may have dots in it; None where it does not lead there."""
+    for length in range(1, len(path) + 1):
+        if path[:length] == ("*",) or ".".join(path[:length]) == name:
+            return path[length:]
+    return None

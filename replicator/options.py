@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from replicator.catalog.model import Column, Object, Window
+from replicator.catalog.model import Object, Window
 from replicator.errors import UsageError
 from replicator.rows import Layout
+from replicator.selection import Selection
 
 if TYPE_CHECKING:
+    from replicator.settings import Extended
     from replicator.target.evolve import Policy
+
+_NOTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,7 @@ class Options:
     periods: tuple[str, ...] = ()
     #: The same by object, where nobody said which (periods.py).
     months: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    extended: Literal["auto", "on", "off"] = "auto"
+    extended: Extended = "auto"
     #: Objects whose rows may vanish beyond the guard.
     allow_deletes: frozenset[str] = frozenset()
     #: Tombstones leave no row behind.
@@ -48,12 +52,8 @@ class Options:
     migrate: bool = True
     #: Requests at once, over all objects.
     concurrency: int = 8
-    #: "Object.column" names whose secrets are stored as they are.
-    plain: frozenset[str] = frozenset()
-    #: "Object.column" names whose values are masked although they are no secrets.
-    masked: frozenset[str] = frozenset()
-    #: "Object.column" names that are not stored at all.
-    leave_out: frozenset[str] = frozenset()
+    #: By name, what is wanted of single objects; it goes before what is wanted of all.
+    selections: Mapping[str, Selection] = field(default_factory=dict)
     mask_key: bytes | None = None
 
     @property
@@ -66,6 +66,29 @@ class Options:
     def periods_of(self, thing: Object) -> tuple[str, ...]:
         """The usage months to read of that object."""
         return self.periods or self.months.get(thing.name, ())
+
+    def of(self, thing: Object) -> Selection:
+        """What is wanted of that object alone."""
+        return self.selections.get(thing.name, _NOTHING)
+
+    def extended_of(self, thing: Object) -> Extended:
+        """Whether its details are fetched."""
+        return self.of(thing).extended or self.extended
+
+    def hard_of(self, thing: Object) -> bool:
+        """Whether its tombstones leave no row behind."""
+        hard = self.of(thing).hard
+        return self.hard_deletes if hard is None else hard
+
+    def reread_of(self, thing: Object) -> timedelta:
+        """After how long its children and details are read again."""
+        reread = self.of(thing).reread
+        return self.reread if reread is None else reread
+
+    def patient(self) -> Options:
+        """The same, but nothing is read again because it was read long ago."""
+        selections = {name: replace(each, reread=None) for name, each in self.selections.items()}
+        return replace(self, reread=timedelta.max, selections=selections)
 
 
 def refuse_without_period(options: Options) -> None:
@@ -86,20 +109,15 @@ def layouts(objects: Sequence[Object], options: Options) -> dict[str, Layout]:
 
 def layout_of(thing: Object, options: Options) -> Layout:
     """What of the object is stored, and how; its other fields are known, and go nowhere."""
-
-    def named(column: Column, names: frozenset[str]) -> bool:
-        return f"{thing.name}.{column.name}" in names
-
-    columns = tuple(
-        replace(column, secret=named(column, options.masked) or (column.secret and not named(column, options.plain)))
-        for column in thing.columns
-    )
-    stored = (column for column in columns if options.extended != "off" or not column.detail)
-    kept = tuple(column for column in stored if not named(column, options.leave_out))
-    return Layout(replace(thing, columns=columns), kept)
+    chosen, extended = options.of(thing), options.extended_of(thing)
+    columns = tuple(replace(each, secret=each.secret and each.name not in chosen.plain) for each in thing.columns)
+    stored = (each for each in columns if extended != "off" or not each.detail)
+    kept = tuple(each for each in stored if each.name not in chosen.leave_out)
+    return Layout(replace(thing, columns=columns), kept, chosen.covers, chosen.where, chosen.names)
 
 
 def reads_details(thing: Object, options: Options) -> bool:
     """Whether records of the object are asked for one by one: where a stored column needs it, or all are wanted."""
-    wanted = options.extended == "on" or any(column.detail for column in layout_of(thing, options).columns)
-    return thing.detail is not None and options.extended != "off" and wanted
+    extended = options.extended_of(thing)
+    wanted = extended == "on" or any(column.detail for column in layout_of(thing, options).columns)
+    return thing.detail is not None and extended != "off" and wanted

@@ -25,6 +25,8 @@ class ObjectResult:
     quarantined: int = 0
     records: int = 0
     duplicates: int = 0
+    #: Records that do not pass `where`: seen, and not stored.
+    filtered: int = 0
     partitions: int = 0
     pages: int = 0
     requests: int = 0
@@ -36,6 +38,9 @@ class ObjectResult:
     #: The set of the records' ids as one number, if it is known whole.
     ids: str | None = None
     drift: Mapping[str, str] = field(default_factory=dict)
+    #: Columns whose field no record has any more, and those that were sent empty: both keep their values.
+    vanished: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

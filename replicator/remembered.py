@@ -86,7 +86,7 @@ class _Reader:
         found = self.known.listings(self.connection, thing.name)
         terms = Terms(
             now=self.now,
-            reread=self.options.reread,
+            reread=self.options.reread_of(thing),
             full=self._full(thing),
             details=reads_details(thing, self.options),
             hints=self.options.ids,
@@ -104,7 +104,8 @@ class _Reader:
         if self._full(thing):
             return 0
         known = self.known.details(self.connection, thing.name, object_table(self.target, self.layouts[thing.name]))
-        return sum(self.now - each.read_at < self.options.reread for each in known.values())
+        reread = self.options.reread_of(thing)
+        return sum(self.now - each.read_at < reread for each in known.values())
 
     def _full(self, thing: Object) -> bool:
         return self.options.full or thing.name in self.options.anew

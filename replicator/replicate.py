@@ -85,7 +85,7 @@ def _resumable(stage: Stage, state: ObjectState, reading: Reading) -> Mapping[st
 
 def _mark(stage: Stage, state: ObjectState, reading: Reading) -> str:
     """Tells the staged rows of one listing from those of another: layout, beginning of the window, details or not."""
-    return sha256(repr((stage.layout.token, _since(state, reading), reading.details)).encode()).hexdigest()
+    return sha256(repr((stage.layout.reach, _since(state, reading), reading.details)).encode()).hexdigest()
 
 
 def _since(state: ObjectState, reading: Reading) -> str | None:
@@ -131,6 +131,8 @@ class _Replication:
         self.details: list[Detailed] = []
         #: Which of a row's values is its key.
         self.key_at = [name for name, _ in stage.layout.staged].index(stage.layout.primary_key)
+        #: Rows that stay as they are, for records whose details were not read again.
+        self.unread = 0
         #: Records may be absent although they exist.
         self.moved = False
         #: How far the database's clock goes ahead of the API's, as far as is known.
@@ -184,7 +186,7 @@ class _Replication:
 
     def _confirm(self, vanished: int) -> None:
         """Are they gone? Each get by id must answer 404, or a second complete listing must lack them all (I4)."""
-        extraction = Extraction(self.object, self.reading.client, self.reading.pool, self.reading.width)
+        extraction = self._extraction()
         absent = absentees(self.stage, self._publication())
         if self.object.detail and len(absent) <= MOST_GETS:
             found = list(self.reading.pool.map(extraction.is_gone, absent))
@@ -224,7 +226,7 @@ class _Replication:
 
     def _read(self, wanted: Sequence[Partition]) -> None:
         reading = self.reading
-        extraction = Extraction(self.object, reading.client, reading.pool, reading.width, self._details())
+        extraction = self._extraction(self._details())
         failures: list[Unseen] = []
         unread = {each.name for each in wanted} - {name for name, each in self.resumed.items() if each.done}
         for fetched in extraction.read(wanted, self.resumed):
@@ -245,6 +247,10 @@ class _Replication:
         self.unfinished = {each.partition.name for each in failures}
         if unread:
             raise AssertionError(f"{len(unread)} of {len(wanted)} listings were never read to their end")
+
+    def _extraction(self, details: Details | None = None) -> Extraction:
+        reading, where = self.reading, self.stage.layout.where
+        return Extraction(self.object, reading.client, reading.pool, reading.width, details, where)
 
     def _details(self) -> Details | None:
         reading, name = self.reading, self.object.name
@@ -300,14 +306,29 @@ class _Replication:
         partition = fetched.partition
         name = partition.name if self.object.partitioned else None
         made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
-        refused = [(partition.name, each.reason, shown(each, self.object)) for each in fetched.broken]
+        refused = [(partition.name, each.reason, shown(each, self.stage.layout)) for each in fetched.broken]
         self._keep_details(fetched, made)
+        self.unread += len(fetched.seen)
         made += [self.stage.layout.seen(each.id, each.fingerprint, name) for each in fetched.seen]
+        made += self._unwanted(fetched, name)
         if Rejected not in set(map(type, made)):
             return made, refused  # type: ignore[return-value] # see the line above
         bad = [each for each in made if isinstance(each, Rejected)]
         refused += [(partition.name, each.reason, each.record) for each in bad]
         return [each for each in made if not isinstance(each, Rejected)], refused
+
+    def _unwanted(self, fetched: Fetched, name: str | None) -> list[Row | Rejected]:
+        """What does not pass `where` is staged by its key alone: it is not gone, and its row leaves all the same."""
+        if not fetched.unwanted:
+            return []
+        given, layout = fetched.partition.given, self.stage.layout
+        made = self.encoder.encode(fetched.unwanted, plain=fetched.plain, given=given, partition=name)
+        return [
+            Rejected(each.reason, "(withheld: it does not pass `where`)")
+            if isinstance(each, Rejected)
+            else layout.unwanted(each)
+            for each in made
+        ]
 
     def _keep_details(self, fetched: Fetched, made: Sequence[Row | Rejected]) -> None:
         if not fetched.marks:
@@ -353,11 +374,18 @@ class _Replication:
             history=self.reading.history,
             settle=self._settle,
             relisted=self._relisted(),
+            unmet=self._unmet(),
             repeats=self.object.repeats,
             # By the API's clock, if that is behind: events of the time between would be missed for ever.
             state={"bookmark": time_text(self.began - self.ahead)},
             also=self._also,
         )
+
+    def _unmet(self) -> frozenset[str]:
+        """Only where every record was encoded by this run."""
+        if self.resumed or self.unread or not any(self.staged.values()):
+            return frozenset()
+        return frozenset(each.name for each in self.stage.layout.columns if each.field in self.encoder.unmet)
 
     def _settle(self, connection: Connection) -> None:
         """What was read to its end now is known; what an earlier run began may have moved since then."""

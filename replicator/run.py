@@ -24,7 +24,7 @@ from replicator.options import Options, layouts
 from replicator.outcome import ObjectResult, Progress, RunResult, Status
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
-from replicator.target import evolve, lease, migrate
+from replicator.target import drift, evolve, lease, migrate, names
 from replicator.target.bookkeeping import bookkeeping
 
 if TYPE_CHECKING:
@@ -231,4 +231,10 @@ def _evolve(
                 for each in todo
             ]
             connection.execute(insert(ledger.books.schema_changes), rows)
+    altered = [change for change in changes if isinstance(change, evolve.Altered)]
+    if altered:
+        with target.begin() as connection:
+            for change in altered:
+                drift.note(target, connection, ledger.books, ledger.run_id, change.object, [str(change)])
+    names.keep(target, [each for each in fitting.values() if not isinstance(each, ReplicatorError)])
     return fitting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,9 @@ from sqlalchemy import inspect, select
 
 from replicator.blame import SLACK, Blame, Event, blame
 from replicator.catalog import by_name
-from replicator.rows import Layout
 from replicator.target.bookkeeping import bookkeeping
-from replicator.target.schema import object_table
+from replicator.target.names import as_stored
+from replicator.target.schema import by_name_of, object_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -101,19 +101,22 @@ class Trail:
         self, connection: Connection, ids: Sequence[str], begin: datetime, end: datetime
     ) -> Mapping[str, Sequence[Event]]:
         thing = by_name["AuditEvents"]
-        wanted = object_table(self.target, Layout(thing, thing.columns))
+        layout = as_stored(self.target, connection, thing)
+        wanted = object_table(self.target, layout)
         inspector = inspect(connection)
         if not inspector.has_table(wanted.name, schema=wanted.schema):
             return {}
         there = {column["name"] for column in inspector.get_columns(wanted.name, schema=wanted.schema)}
-        if not there >= {"timestamp", "type", "actor", "resource_id"}:
+        kept = tuple(each for each in layout.columns if layout.called(each.name) in there)
+        if not {each.name for each in kept} >= {"timestamp", "type", "actor", "resource_id"}:
             return {}
-        table = object_table(self.target, Layout(thing, tuple(each for each in thing.columns if each.name in there)))
+        table = object_table(self.target, replace(layout, columns=kept))
         found: dict[str, list[Event]] = defaultdict(list)
+        query = select(*by_name_of(table)).where(table.c.type.not_like("%Retrieved"))
         for at in range(0, len(ids), _CHUNK):
             about = table.c.resource_id.in_(ids[at : at + _CHUNK])
             # A read leaves an event, too.
-            for row in connection.execute(select(table).where(about, table.c.type.not_like("%Retrieved"))).mappings():
+            for row in connection.execute(query.where(about)).mappings():
                 moment = _moment(row["timestamp"])
                 if moment is not None and begin <= moment <= end:
                     who = str(row.get("actor_email") or row["actor"])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from replicator.catalog.model import Object
     from replicator.check import TargetCheck, WorkspaceCheck
+    from replicator.options import Options
     from replicator.settings import Settings
 
 _FINE = frozenset({"yes", "no parent", "not asked"})
@@ -42,9 +43,9 @@ def check(
     words = options.words(objects, "check")
     given = {"target": target, "region": region, "base_url": base_url, "schema": schema, "prefix": prefix}
     settings = options.settings(context, config, **given)
-    chosen = connection.run_options(settings, words).objects
+    chosen = connection.run_options(settings, words)
     logs.begin(context.obj, as_json=json, quiet=True)
-    workspace = _workspace(context, settings, chosen, slow=slow)
+    workspace = _workspace(context, settings, chosen.objects, slow=slow)
     found = _target(settings, chosen)
     code = _exit_code(workspace, found)
     if json:
@@ -73,7 +74,7 @@ def _workspace(context: typer.Context, settings: Settings, chosen: Sequence[Obje
         return WorkspaceCheck(None, None, region, problems=(str(error),))
 
 
-def _target(settings: Settings, chosen: Sequence[Object]) -> TargetCheck:
+def _target(settings: Settings, chosen: Options) -> TargetCheck:
     from replicator.catalog import with_parents
     from replicator.check import TargetCheck, check_target
 
@@ -82,11 +83,11 @@ def _target(settings: Settings, chosen: Sequence[Object]) -> TargetCheck:
     except ReplicatorError as error:
         return TargetCheck("the target", "", "", creates_tables=False, revision=None, problems=(str(error),))
     if opened is None:
-        tables = [thing.table for thing in with_parents(chosen)]
-        tables += [f"{thing.table}_base" for thing in with_parents(chosen) if thing.editable]
+        tables = [thing.table for thing in with_parents(chosen.objects)]
+        tables += [f"{thing.table}_base" for thing in with_parents(chosen.objects) if thing.editable]
         return _file_to_make(settings, tuple(f"create table {name}" for name in tables))
     try:
-        return check_target(opened, chosen, connection.kept(settings))
+        return check_target(opened, chosen)
     except ReplicatorError as error:
         return TargetCheck(opened.where, opened.server, "", creates_tables=False, revision=None, problems=(str(error),))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ def document(found: Configuration) -> dict[str, Any]:
     plain: dict[str, Any] = jsonlib.loads(jsonlib.dumps(asdict(found), default=_plain))
     for connection in plain["connections"].values():
         connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
+        for name, each in connection["object"].items():
+            connection["object"][name] = {key: value for key, value in each.items() if value is not None}
     if found.web.listen:
         host, port = found.web.listen
         plain["web"]["listen"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -80,10 +83,10 @@ def _refuse_unknown_objects(found: Configuration) -> None:
 
 
 def _refuse_unknown_columns(found: Configuration) -> None:
-    from replicator.selection import checked
+    from replicator.selection import of_settings
 
     for each in found.connections.values():
-        checked(each.leave_out, each.masked, each.plain_secrets)
+        of_settings(each)
 
 
 def _lines(table: Mapping[str, Any], name: str = "") -> list[str]:
@@ -91,8 +94,13 @@ def _lines(table: Mapping[str, Any], name: str = "") -> list[str]:
     inner = {key: value for key, value in table.items() if isinstance(value, dict)}
     own = {key: value for key, value in table.items() if key not in inner and value is not None}
     head = [f"[{name}]"] if name and own else []
-    lines = [*head, *(f"{key} = {jsonlib.dumps(value, ensure_ascii=False)}" for key, value in own.items())]
+    lines = [*head, *(f"{_key(key)} = {jsonlib.dumps(value, ensure_ascii=False)}" for key, value in own.items())]
     for key, value in inner.items():
-        more = _lines(value, f"{name}.{key}" if name else key)
+        more = _lines(value, f"{name}.{_key(key)}" if name else _key(key))
         lines += ["", *more] if lines and more else more
     return lines
+
+
+def _key(name: str) -> str:
+    """Paths have dots in them, and TOML would read those as tables."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else jsonlib.dumps(name, ensure_ascii=False)

@@ -151,9 +151,8 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
     """The settings in the words of replicator.run; the objects are those of `words`, else of the settings."""
     from replicator.catalog import select
     from replicator.run import Options
-    from replicator.selection import checked
+    from replicator.selection import of_settings
 
-    leave_out, masked, plain = checked(settings.leave_out, settings.masked, settings.plain_secrets)
     return Options(
         objects=select(words or settings.objects),
         reread=timedelta(hours=settings.reread_hours),
@@ -164,16 +163,16 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
         policy=settings.schema_policy,
         migrate=settings.migrate,
         concurrency=settings.concurrency,
-        plain=plain,
-        masked=masked,
-        leave_out=leave_out,
+        selections=of_settings(settings),
         mask_key=settings.mask_key,
         **more,
     )
 
 
 def kept(settings: Settings) -> frozenset[str]:
-    """The objects whose history the settings ask for."""
-    from replicator.catalog import select
+    """The objects whose history the settings ask for; an object's own table goes before the list."""
+    from replicator.catalog import find, select
 
-    return frozenset(thing.name for thing in select(settings.history)) if settings.history else frozenset()
+    named = {thing.name for thing in select(settings.history)} if settings.history else set()
+    own = {find(word).name: each.history for word, each in settings.object.items() if each.history is not None}
+    return frozenset(name for name in {*named, *own} if own.get(name, True))

@@ -6,7 +6,7 @@ import csv
 import json as jsonlib
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +51,8 @@ def history(
     opened = connection.open_books(settings)
     try:
         layout = layout_of(opened, named)
-        found = versions(opened, layout, identifier, timedelta(hours=settings.reread_hours))
+        reread = connection.run_options(settings, ()).reread_of(named)
+        found = versions(opened, layout, identifier, reread)
     finally:
         opened.close()
     if json:
@@ -87,9 +88,10 @@ def diff(
         earlier, later = _moments(opened, begin, end)
         if later < earlier:
             raise UsageError(f"--to {end} is before --from {begin}: exchange them.")
-        reread = timedelta(hours=settings.reread_hours)
+        reread_of = connection.run_options(settings, ()).reread_of
         found = [
-            (layout, *differing(opened, layout, earlier, later, reread)) for layout in _chosen(opened, names or [])
+            (layout, *differing(opened, layout, earlier, later, reread_of(layout.object)))
+            for layout in _chosen(opened, names or [])
         ]
     finally:
         opened.close()
@@ -126,7 +128,7 @@ def as_of(
         if json:
             typer.echo(_dump({"object": named.name, "as_of": then, "rows": list(rows)}))
         else:
-            columns = [*(column.name for column in layout.columns), "_extra"]
+            columns = [*(layout.called(column.name) for column in layout.columns), "_extra"]
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerows([columns] if (first := next(rows, None)) is None else [columns, _cells(columns, first)])
             writer.writerows(_cells(columns, row) for row in rows)

@@ -15,7 +15,7 @@ from . import options
 from .text import plural, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from replicator.catalog.detection import Detection
     from replicator.catalog.model import Column, Object
@@ -51,6 +51,7 @@ def objects(
       objects[].listing, .detail      the API's operation and path, page size, requests a minute
       objects[].tracking, .tracked_by how changes are seen, and by which column
       objects[].detection             .inserts, .updates, .deletes: .by and how .late at worst, with these settings
+      objects[].selection             what these settings say of it alone: .left_out, .masked, .where, .renamed
       objects[].cost                  what it takes in requests
       objects[].groups .stability .features .permissions .writes .left_to_extra .note
       left_out                        what the API can read and this program does not, with the reason
@@ -60,7 +61,10 @@ def objects(
     chosen = _chosen(names or [], group)
     settings = options.settings(context, config)
     if json:
-        told = [as_data(each) | {"detection": _plain(detected(each, settings))} for each in chosen]
+        told = [
+            as_data(each) | {"detection": _plain(detected(each, settings)), "selection": selected(each, settings)}
+            for each in chosen
+        ]
         typer.echo(jsonlib.dumps({"objects": told, "left_out": dict(LEFT_OUT)}, indent=2))
     elif names and len(chosen) == 1:
         typer.echo(_whole(chosen[0], settings))
@@ -91,8 +95,36 @@ def _is_pattern(word: str) -> bool:
 def detected(thing: Object, settings: Settings) -> Detection:
     """How these settings let changes of the object be seen, and how late at worst."""
     from replicator.catalog.detection import detection
+    from replicator.selection import of_settings
 
-    return detection(thing, reread=timedelta(hours=settings.reread_hours), extended=settings.extended)
+    own = of_settings(settings).get(thing.name)
+    hours = timedelta(hours=settings.reread_hours)
+    reread = own.reread if own and own.reread is not None else hours
+    return detection(thing, reread=reread, extended=(own and own.extended) or settings.extended)
+
+
+def selected(thing: Object, settings: Settings) -> dict[str, Any]:
+    """What these settings say of the object alone, in their own words."""
+    from replicator.selection import of_settings
+
+    own = of_settings(settings).get(thing.name)
+    if own is None:
+        return {}
+    said = {
+        "left_out": sorted(own.leave_out),
+        "masked": {_path(thing, each.path): each.mode for each in own.covers},
+        "where": [f"{each.column.name} {each.test} {', '.join(map(str, each.values))}" for each in own.where],
+        "renamed": dict(own.names),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _path(thing: Object, path: Sequence[str]) -> str:
+    """From the column, as the settings have it; the mask itself goes by the API's fields."""
+    from replicator.selection import EXTRA
+
+    columns = {each.field: each.name for each in thing.columns}
+    return ".".join((columns[path[0]], *path[1:]) if path[0] in columns else (EXTRA, *path))
 
 
 def as_data(thing: Object) -> dict[str, Any]:
@@ -146,12 +178,14 @@ def _listed(chosen: Sequence[Object], settings: Settings, *, everything: bool) -
 
 
 def _whole(thing: Object, settings: Settings) -> str:
-    facts = [f"{name:<12}{value}" for name, value in _facts(thing, detected(thing, settings)) if value]
-    rows = ((each.name, each.type.value, each.field, _marks(thing, each)) for each in thing.columns)
+    own = selected(thing, settings)
+    facts = [*_facts(thing, detected(thing, settings)), ("where", "; ".join(own.get("where", ())))]
+    shown = [f"{name:<12}{value}" for name, value in facts if value]
+    rows = ((each.name, each.type.value, each.field, _marks(thing, each, own)) for each in thing.columns)
     extra = [f"  {name}: {why}" for name, why in thing.left_to_extra.items()]
     parts = [
         f"{thing.name}, table {thing.table}",
-        "\n".join(facts),
+        "\n".join(shown),
         table(("column", "type", "API field", "marks"), rows),
     ]
     if extra:
@@ -159,9 +193,16 @@ def _whole(thing: Object, settings: Settings) -> str:
     return "\n\n".join(parts)
 
 
-def _marks(thing: Object, column: Column) -> str:
+def _marks(thing: Object, column: Column, own: Mapping[str, Any]) -> str:
     key = ["key"] if column.name in thing.key else []
-    return ", ".join(key + [mark for mark in _MARKS if getattr(column, mark)])
+    marks = key + [mark for mark in _MARKS if getattr(column, mark)]
+    if column.name in own.get("left_out", ()):
+        marks.append("left out")
+    if called := own.get("renamed", {}).get(column.name):
+        marks.append(f"called {called}")
+    paths = own.get("masked", {}).items()
+    marks += [f"{path}: {mode}" for path, mode in paths if path.split(".")[0] == column.name]
+    return ", ".join(marks)
 
 
 def _facts(thing: Object, seen: Detection) -> list[tuple[str, str]]:

@@ -63,5 +63,7 @@ def refresh(
     if ids and code == 0:
         with connection.books(settings) as opened:
             if missing := anew.unknown(opened, chosen, thing, ids):
-                raise UsageError(f"{thing.name}: there is no {' and no '.join(missing)} in Segment; the rest was read.")
+                passing = " that passes `where`" if chosen.of(thing).where else ""
+                named = " and no ".join(missing)
+                raise UsageError(f"{thing.name}: there is no {named} in Segment{passing}; the rest was read.")
     return code

@@ -14,6 +14,9 @@ from . import connection, options
 from .text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from replicator.rows import Layout
     from replicator.run import Options
     from replicator.target.database import Target
     from replicator.target.evolve import Altered, SchemaChange
@@ -85,22 +88,26 @@ def apply(
 
 
 def _changes(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[Altered]]:
-    from replicator.catalog import with_parents
-    from replicator.run import layouts
     from replicator.target import evolve
 
-    wanted = layouts(with_parents(chosen.objects), chosen)
     with target.reading() as reading:
-        found = evolve.plan(target, reading, wanted.values(), chosen.history)
+        found = evolve.plan(target, reading, _wanted(chosen).values(), chosen.history)
     altered = [each for each in found if isinstance(each, evolve.Altered)]
     return [each for each in found if not isinstance(each, evolve.Altered)], altered
+
+
+def _wanted(chosen: Options) -> Mapping[str, Layout]:
+    from replicator.catalog import with_parents
+    from replicator.run import layouts
+
+    return layouts(with_parents(chosen.objects), chosen)
 
 
 def _perform(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[Altered]]:
     """Under the lock of a run, so that none is going on meanwhile."""
     from sqlalchemy import insert
 
-    from replicator.target import evolve, lease, migrate
+    from replicator.target import evolve, lease, migrate, names
     from replicator.target.bookkeeping import bookkeeping
 
     migrate.migrate(target)
@@ -113,6 +120,8 @@ def _perform(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[
             rows = [_row(target, each, target.dialect.now(writing)) for each in changes]
             if rows:
                 writing.execute(insert(books.schema_changes), rows)
+        mended = {each.object for each in altered}
+        names.keep(target, [each for name, each in _wanted(chosen).items() if name not in mended])
     finally:
         with target.begin() as writing:
             held.release(writing)

@@ -76,6 +76,12 @@ def _about(each: ObjectResult) -> Iterator[str]:
     if each.drift:
         fields = ", ".join(f"{name} ({why})" for name, why in sorted(each.drift.items()))
         yield f"kept in _extra, as no column fits: {fields}"
+    if each.vanished:
+        yield f"no record has the fields of these columns any more, which keep their values: {', '.join(each.vanished)}"
+    if each.withheld:
+        yield f"sent empty, as to a token without rights, and kept as it was: {', '.join(each.withheld)}"
+    if each.filtered:
+        yield f"{plural(each.filtered, 'record')} did not pass `where`"
     if each.quarantined:
         yield f"{plural(each.quarantined, 'record')} could not be stored and went to quarantine"
 

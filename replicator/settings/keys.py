@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,64 @@ KEYS: Mapping[str, Key] = {
 }
 
 
+def _paths(value: Any) -> Mapping[str, str]:
+    """Paths to modes; a quoted path is one, and a table of TOML with dots in it is a table of tables."""
+    found: dict[str, str] = {}
+    for name, mode in value.items():
+        if isinstance(mode, dict):
+            found |= {f"{name}.{below}": each for below, each in _paths(mode).items()}
+        elif mode in {"drop", "null", "hash"} and all(name.split(".")):
+            found[name] = mode
+        else:
+            raise ValueError
+    return found
+
+
+def _where(value: Any) -> Mapping[str, Any]:
+    """Times as the text that they are compared by."""
+    return {name: _said(each) for name, each in value.items()}
+
+
+def _names(value: Any) -> Mapping[str, str]:
+    """What begins with _ is ours."""
+    return {name: _text(each, "[A-Za-z][A-Za-z0-9_]{0,59}") for name, each in value.items()}
+
+
+def _said(value: Any) -> Any:
+    match value:
+        case dict():
+            if not value.keys() <= _TESTS:
+                raise ValueError
+            return {test: _said(each) for test, each in value.items()}
+        case list():
+            return [_said(each) for each in value]
+        case date():
+            return value.isoformat()
+        case str() | int() | float():
+            return value
+        case _:
+            raise ValueError
+
+
+_TESTS = {"is", "not", "from", "below", "like", "present"}
+_COLUMNS = Key(_words, "a list of names of columns")
+#: What stands in a table [object.NAME].
+OBJECT_KEYS: Mapping[str, Key] = {
+    "columns": _COLUMNS,
+    "leave_out": _COLUMNS,
+    "plain_secrets": _COLUMNS,
+    "mask": Key(_paths, 'a table such as { email = "hash", "settings.apiKey" = "drop" } of drop, null and hash'),
+    "rename": Key(_names, 'a table of columns and names of letters, digits and _, such as { email = "mail" }'),
+    "where": Key(
+        _where,
+        'a table such as { type = "A", enabled = true, slug = { like = "a-*" } }; the tests are is, not, from, below,'
+        " like and present",
+    ),
+    "extended": KEYS["extended"],
+    "history": Key(_flag, "true or false"),
+    "deletes": KEYS["deletes"],
+    "reread_hours": KEYS["reread_hours"],
+}
 _ZONE = Key(schedule.zone, "the name of a time zone such as Europe/Berlin")
 _OBJECTS = Key(_words, "a list of objects and groups")
 JOB_KEYS: Mapping[str, Key] = {

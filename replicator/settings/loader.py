@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import JOB_KEYS, KEYS, WEB_KEYS, Key, key_bytes
-from replicator.settings.model import Configuration, Job, SandboxSettings, Settings, Web
+from replicator.settings.keys import JOB_KEYS, KEYS, OBJECT_KEYS, WEB_KEYS, Key, key_bytes
+from replicator.settings.model import Configuration, Job, ObjectSettings, SandboxSettings, Settings, Web
 
 DEFAULT_FILE = "replicator.toml"
 CONFIG_VARIABLE = "REPLICATOR_CONFIG"
@@ -32,7 +32,7 @@ _LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORE
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("connections", "jobs", "web")
+_TABLES = ("connections", "jobs", "object", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ class _Loader:
         shared = self._flat({key: value for key, value in self.table.items() if key not in _TABLES})
         named: Mapping[str, Mapping[str, Any] | None] = self._named("connections")
         tables = named or {DEFAULT_CONNECTION: None}
-        values = {name: self._connection(name, table, shared) for name, table in tables.items()}
+        objects = self._objects(self.table)
+        values = {name: self._connection(name, table, shared, objects) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         for name, job in jobs.items():
             self._refuse_without_push(name, job, values)
@@ -118,12 +119,33 @@ class _Loader:
                 )
         return {name: self._table(name, found, f"{kind}.") for name in found}
 
-    def _connection(self, name: str, table: Mapping[str, Any] | None, shared: Mapping[str, Any]) -> dict[str, Any]:
-        own = (
-            []
-            if table is None
-            else [self._variables(name), self._file(f"connections.{name}.", self._flat(table, f"connections.{name}."))]
-        )
+    def _objects(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[str, dict[str, Any]]]:
+        """The tables [object.NAME] by their names in one spelling: the name as it stands there, and what it says."""
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
+        tables = self._table("object", table, prefix)
+        for name in tables:
+            each = self._table(name, tables, f"{prefix}object.")
+            where = f"{prefix}object.{name}"
+            for key in sorted(each.keys() - OBJECT_KEYS.keys()):
+                self.problems.append(f"{where}.{key} in {self.path}: {_unknown(key, list(OBJECT_KEYS))}")
+            places = [self._file(f"{where}.", dict(each))]
+            read = {key: self._value(key, OBJECT_KEYS[key], places) for key in OBJECT_KEYS if key in each}
+            plain = name.replace("_", "").lower()
+            if plain in found:
+                self.problems.append(f"{where} in {self.path} is there twice, as {found[plain][0]} too")
+            found[plain] = name, {key: value for key, value in read.items() if value is not None}
+        return found
+
+    def _connection(
+        self,
+        name: str,
+        table: Mapping[str, Any] | None,
+        shared: Mapping[str, Any],
+        objects: Mapping[str, tuple[str, dict[str, Any]]],
+    ) -> dict[str, Any]:
+        prefix = f"connections.{name}."
+        said = {key: value for key, value in (table or {}).items() if key != "object"}
+        own = [] if table is None else [self._variables(name), self._file(prefix, self._flat(said, prefix))]
         if any("token_file" in place.said for place in own):
             self._refuse_token_of_all(name)
         places = [
@@ -136,7 +158,19 @@ class _Loader:
         values = {key: value for key in KEYS if (value := self._value(key, KEYS[key], places)) is not None}
         if "mask_key_file" in values and "mask_key" not in values:
             values["mask_key"] = self._mask_key(values["mask_key_file"])
+        values["object"] = self._of_objects(objects, self._objects(table or {}, prefix))
         return values
+
+    def _of_objects(
+        self, shared: Mapping[str, tuple[str, dict[str, Any]]], own: Mapping[str, tuple[str, dict[str, Any]]]
+    ) -> dict[str, ObjectSettings]:
+        """A connection's own table goes before that of all connections, key by key; an option before both."""
+        found: dict[str, ObjectSettings] = {}
+        for plain in dict.fromkeys((*shared, *own)):
+            name, said = shared.get(plain, own.get(plain, ("", {})))
+            merged = {**said, **own.get(plain, ("", {}))[1]}
+            found[name] = ObjectSettings(**{key: each for key, each in merged.items() if key not in self.options})
+        return found
 
     def _refuse_token_of_all(self, connection: str) -> None:
         """It would go before the connection's own, and another workspace would be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from replicator.settings.schedule import Schedule, interval
 
@@ -13,6 +13,7 @@ Extended = Literal["auto", "on", "off"]
 Deletes = Literal["soft", "hard"]
 Conflicts = Literal["error", "segment_wins", "target_wins", "newest"]
 Policy = Literal["evolve", "freeze", "fail"]
+Mode = Literal["drop", "null", "hash"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,25 @@ class SandboxSettings:
     size: Literal["small", "medium", "large"] = "small"
     seed: int = 1
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectSettings:
+    """What holds for one object alone; None: what holds for all of them."""
+
+    columns: tuple[str, ...] | None = None
+    leave_out: tuple[str, ...] | None = None
+    plain_secrets: tuple[str, ...] | None = None
+    #: Column, or path below one, to what becomes of it.
+    mask: Mapping[str, Mode] | None = None
+    #: Column to its name in the database.
+    rename: Mapping[str, str] | None = None
+    #: Column to value, values, or a table of tests (where.py).
+    where: Mapping[str, Any] | None = None
+    extended: Extended | None = None
+    history: bool | None = None
+    deletes: Deletes | None = None
+    reread_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +81,8 @@ class Settings:
     #: Columns that are masked as secrets are.
     masked: frozenset[str] = frozenset()
     plain_secrets: frozenset[str] = frozenset()
+    #: By the name of the object, as it was spelled.
+    object: Mapping[str, ObjectSettings] = field(default_factory=dict)
     deadline: float = 60.0
     tries: int = 6
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)

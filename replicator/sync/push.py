@@ -153,6 +153,8 @@ class Push:
     def _create(self, step: Step) -> Done:
         if _edit(step).kind != "create":
             step = self._revived(step)
+            if step.action != "create":
+                return Done(step, "refused", step.reason)
         with self.settling.target.reading() as connection:
             intent = self.journal.intent(connection, step.object, step.id)
         if intent:
@@ -402,7 +404,7 @@ class Push:
 
     def _batch(self, plan: str, steps: Sequence[Step], ask_for: AskFor) -> list[Done]:
         """One request for all of them; by halves where the API refuses, so that one bad rule costs no other."""
-        ask = ask_for(plan, [_rule(each) for each in steps])
+        ask = ask_for(plan, [self._rule(each) for each in steps])
         journal_ids = self._begin(steps)
         why = ""
         try:
@@ -437,6 +439,20 @@ class Push:
             if api.identity(steps[0].known_as) not in (self.remote.rules(plan) or {}):
                 return [Done(steps[0], "done", None, error.request_id)]
         return [Done(each, "refused", str(error), error.request_id) for each in steps]
+
+    def _rule(self, step: Step) -> dict[str, Any]:
+        """As PATCH and DELETE take it; a rule without a key is sent without one."""
+        known = {name: step.known_as.get(name) for name in ("type", "key", "version")}
+        rule = {name: value for name, value in known.items() if value is not None}
+        if step.action == "delete":
+            return rule
+        changed = {each.name: each.after for each in step.changes}
+        if "json_schema" in changed:
+            rule["jsonSchema"] = changed["json_schema"]
+        else:
+            # A rename needs the schema too: the one that the workspace has, of which nothing is hidden.
+            rule["jsonSchema"] = (self.remote.rule(step.known_as) or {}).get("jsonSchema")
+        return rule | ({"newKey": changed["key"]} if renames(step) else {})
 
     def _begin(self, steps: Sequence[Step], known: Iterable[str] = ()) -> list[str]:
         with self.settling.target.begin() as connection:
@@ -493,18 +509,6 @@ def _bare(change: Any, push: Push) -> Any:
 
 def _plan_of(step: Step) -> str:
     return str(step.known_as.get("tracking_plan_id"))
-
-
-def _rule(step: Step) -> dict[str, Any]:
-    """As PATCH and DELETE take it; a rule without a key is sent without one."""
-    known = {name: step.known_as.get(name) for name in ("type", "key", "version")}
-    rule = {name: value for name, value in known.items() if value is not None}
-    if step.action == "delete":
-        return rule
-    changed = {each.name: each.after for each in step.changes}
-    # A rename needs the schema too, which is then the one that it has.
-    rule["jsonSchema"] = changed.get("json_schema", (step.remote or {}).get("json_schema"))
-    return rule | ({"newKey": changed["key"]} if renames(step) else {})
 
 
 def renames(step: Step) -> bool:

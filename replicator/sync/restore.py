@@ -20,7 +20,7 @@ from replicator.sync.journal import Journal
 from replicator.sync.written import RULES, SOURCES
 from replicator.target import history
 from replicator.target.base import bound
-from replicator.target.schema import object_table
+from replicator.target.schema import by_name_of, object_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -96,7 +96,7 @@ class _Restoring:
         if self._exists(versions := history.history_table(self.target, layout)):
             moment = () if at is None else (history.holds(versions, at),)
             mine = (versions.c.id == identifier, versions.c._deleted.is_(False), *moment)
-            query = select(versions).where(*mine).order_by(versions.c._valid_from.desc()).limit(1)
+            query = select(*by_name_of(versions)).where(*mine).order_by(versions.c._valid_from.desc()).limit(1)
             if found := self.connection.execute(query).mappings().first():
                 return dict(found)
         if at is not None:
@@ -148,7 +148,8 @@ class _Restoring:
         return next(iter(self._all(table, *conditions)), None) if self._exists(table) else None
 
     def _all(self, table: Table, *conditions: Any) -> list[dict[str, Any]]:
-        return [dict(row) for row in self.connection.execute(select(table).where(*conditions)).mappings()]
+        query = select(*by_name_of(table)).where(*conditions)
+        return [dict(row) for row in self.connection.execute(query).mappings()]
 
 
 def _as_stored(layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:

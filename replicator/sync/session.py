@@ -51,7 +51,8 @@ class Allowed:
 def plan(target: Target, client: Client, options: Options, allowed: Allowed) -> list[Step]:
     """What would be sent, for each edit of the writable objects; nothing is written on either side."""
     remote = _remote(target, client)
-    return [step for thing in _things(options) for step in _steps(target, thing, options, remote, allowed)]
+    mask = masks.keyed(options.mask_key or kept_mask_key(target, bookkeeping(target.dialect)))
+    return [step for thing in _things(options) for step in _steps(target, thing, options, remote, allowed, mask)]
 
 
 def apply(
@@ -64,13 +65,14 @@ def apply(
             same_workspace(target, client, ledger)
             remote = Remote(client, _suffix(client))
             key = options.mask_key or kept_mask_key(target, ledger.books)
+            mask = masks.keyed(key)
             journal = Journal(target, ledger.books, ledger.run_id)
             found: list[Done] = []
             for thing in _things(options):
                 kept = thing.name in options.history
-                settling = Settling(target, lease, ledger, layout_of(thing, options), masks.keyed(key), key, kept)
+                settling = Settling(target, lease, ledger, layout_of(thing, options), mask, key, kept)
                 push = Push(thing, remote, settling, journal, allowed.deploy)
-                steps = list(_steps(target, thing, options, remote, allowed))
+                steps = list(_steps(target, thing, options, remote, allowed, mask))
                 standing = [each for each in steps if each.action == "conflict"]
                 if planned is not None:
                     steps, moved = _still(steps, [each for each in planned if each.object == thing.name])
@@ -130,7 +132,9 @@ def _suffix(client: Client) -> str:
     return f" ({name})" if name else ""
 
 
-def _steps(target: Target, thing: Object, options: Options, remote: Remote, allowed: Allowed) -> Iterator[Step]:
+def _steps(
+    target: Target, thing: Object, options: Options, remote: Remote, allowed: Allowed, mask: masks.Mask
+) -> Iterator[Step]:
     layout = layout_of(thing, options)
     with target.reading() as connection:
         # The rules of one plan after the other, since they are listed by plan.
@@ -140,8 +144,10 @@ def _steps(target: Target, thing: Object, options: Options, remote: Remote, allo
     steps = []
     for edit in found:
         record = None if edit.refused else remote.of(thing, edit)
+        # What is hidden in the rows is hidden in what they are compared with, and in what is kept of it.
+        seen = None if record is None else columns_of(thing, masks.covered(record, layout.covers, mask))
         prefer = preferred(allowed.policy, edit, record.get("updatedAt") if record else None)
-        step = decide(thing, edit, columns_of(thing, record) if record is not None else None, remote.suffix, prefer)
+        step = decide(thing, edit, seen, remote.suffix, prefer)
         step = rule_step(step, edit, remote) if thing.name == RULES else step
         steps.append(_with_sources(step, sources) if edit.id in sources else step)
     deletes = sum(each.action == "delete" for each in steps)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
 
-from replicator import exact
+from replicator import exact, masks
 from replicator.catalog.model import Type
 from replicator.encoder import Encoder
 from replicator.partitions import partitions
@@ -31,7 +31,6 @@ from replicator.target.state import Checkpoint, State
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from replicator import masks
     from replicator.edits import Edit, Field
     from replicator.ledger import Ledger
     from replicator.rows import Layout
@@ -81,7 +80,7 @@ class Settling:
     def rebase(self, connection: Connection, edit: Edit, record: Mapping[str, Any]) -> None:
         """What the workspace has is the base: what differs from it is our edit."""
         thing = self.layout.object
-        now = columns_of(thing, record)
+        now = columns_of(thing, self.covered(record))
         fields = [each for each in edit.fields if each.name in thing.editable]
         raw = (self.raw(each.name, now.get(each.name)) for each in fields)
         self.agree(connection, replace(edit, fields=tuple(map(_with_raw, fields, raw))))
@@ -133,7 +132,7 @@ class Settling:
 
     def _copy(self, connection: Connection, key: str) -> None:
         base = self.base
-        names = [each.name for each in base.base.columns]
+        names = [each.key for each in base.base.columns]
         query = select(*(base.table.c[name] for name in names)).where(base.table.c[base.key] == key)
         connection.execute(insert(base.base).from_select(names, query))
 
@@ -175,6 +174,10 @@ class Settling:
             given, name = one.given, one.name
         made = encoder.encode(list(records), plain=False, given=given, partition=name)
         return [each for each in made if not isinstance(each, Rejected)]
+
+    def covered(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record as far as it may be kept here, in the base or beside a conflict."""
+        return masks.covered(record, self.layout.covers, self.mask)
 
     def publish(self, rows: Sequence[Row]) -> None:
         """As a listing would that proves no absence."""

@@ -90,7 +90,7 @@ class Base:
     @cached_property
     def compared(self) -> tuple[str, ...]:
         """The columns in which an edit shows."""
-        return tuple(each.name for each in self.base.columns if each.name not in {self.key, "_partition"})
+        return tuple(each.key for each in self.base.columns if each.key not in {self.key, "_partition"})
 
     @property
     def known(self) -> ColumnElement[bool]:
@@ -149,7 +149,8 @@ class Base:
     def _insert(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
         names = self._stored(connection)
         whole = Table(self.base.name, MetaData(), *(Column(name) for name in names), schema=self.base.schema)
-        columns = (self.table.c[name] if name in self.table.c else bare_column(name) for name in names)
+        known = {each.name: each for each in self.table.columns}
+        columns = (known[name] if name in known else bare_column(name) for name in names)
         query = select(*columns).select_from(self.table).where(*conditions)
         connection.execute(insert(whole).from_select(names, query))
 
@@ -171,7 +172,7 @@ class Base:
     def edited(self) -> Sequence[Any]:
         """Queries of the rows beside their bases: the updates, the creations, and the wishes to delete."""
         ours = self._ours()
-        bases = [each.label(f"base_{each.name}") for each in self.base.columns]
+        bases = [each.label(f"base_{each.key}") for each in self.base.columns]
         same = self.table.c[self.key] == self.base.c[self.key]
         differs = or_(*(self.table.c[name].is_distinct_from(self.base.c[name]) for name in self.compared))
         alive = self.table.c._deleted_at.is_(None)
@@ -186,7 +187,7 @@ class Base:
 
     def _ours(self) -> list[Any]:
         said = [cast(self.table.c[name], Text).label(f"local_{name}") for name in SAID]
-        return [*(self.table.c[each.name].label(f"local_{each.name}") for each in self.base.columns), *said]
+        return [*(self.table.c[each.key].label(f"local_{each.key}") for each in self.base.columns), *said]
 
     def silence(self, connection: Connection, *mine: ColumnElement[bool]) -> None:
         """Of rows that are edited no longer, nothing is said."""

@@ -1,6 +1,6 @@
 """Our own tables, as SQLAlchemy sees them; migrations/ makes them. One line each says what may be asked of it.
 
-settings         mask key, the workspace that this database belongs to
+settings         mask key, the workspace that this database belongs to, what renamed columns are called
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
 object_state     one row an object: bookmark, last complete listing, count, set of ids, epoch of the lock that wrote it
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0004"
+REVISION = "0005"
 PREFIX = "_replicator_"
 
 
@@ -105,6 +105,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("skipped", BigInteger, nullable=False, server_default="0"),
             Column("unseen", long),
             Column("error", long),
+            Column("filtered", BigInteger, nullable=False, server_default="0"),
         ),
         object_state=table(
             "object_state",

@@ -1,6 +1,7 @@
 """From the object tables as they are to those that should be, by additions only.
 
-Decide (`plan`), then do (`apply`): nothing is ever dropped, narrowed or renamed (I14 in reliability.md).
+Decide (`plan`), then do (`apply`): nothing is ever dropped or narrowed, nor renamed but at the configuration's word
+(I14 in reliability.md).
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import Float, NullType, String
 
 from replicator.errors import SchemaFrozen, TableAltered
-from replicator.rows import Layout
 from replicator.target.base import base_table, is_base
 from replicator.target.history import history_table, is_history
+from replicator.target.names import Names
+from replicator.target.names import read as names_in
 from replicator.target.schema import object_table, short
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
 
+    from replicator.rows import Layout
     from replicator.target.database import Target
 
 Policy = Literal["evolve", "freeze", "fail"]
@@ -67,6 +70,19 @@ class Widen:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameColumn:
+    """The configuration calls the column by another name; all that is in it stays."""
+
+    object: str
+    table: Table
+    column: Column[Any]
+    was: str
+
+    def __str__(self) -> str:
+        return f"rename column {self.was} of table {self.table.name} to {self.column.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Altered:
     """Somebody changed the table so that nothing additive can mend it."""
 
@@ -77,7 +93,7 @@ class Altered:
         return self.why
 
 
-SchemaChange = CreateTable | AddColumn | Widen
+SchemaChange = CreateTable | AddColumn | Widen | RenameColumn
 
 
 def plan(
@@ -96,15 +112,17 @@ def plan(
             tables.append((layout, history_table(target, layout)))
     schema = target.place.schema or None
     inspector = inspect(connection)
-    names = [table.name for _, table in tables]
+    filled = [table.name for _, table in tables]
     found = {
         name: {column["name"]: column for column in columns}
-        for (_, name), columns in inspector.get_multi_columns(schema=schema, filter_names=names).items()
+        for (_, name), columns in inspector.get_multi_columns(schema=schema, filter_names=filled).items()
     }
     changes: list[SchemaChange | Altered] = []
+    called = names_in(target, connection)
     for layout, table in tables:
         if table.name in found:
-            changes += _differences(connection, layout, table, found[table.name])
+            names = called.get(layout.object.name, {})
+            changes += _differences(connection, layout, table, found[table.name], names)
         else:
             changes.append(CreateTable(layout.object.name, table))
     return changes
@@ -125,12 +143,18 @@ def _spelled(kind: Any, connection: Connection) -> str:
 
 
 def _differences(
-    connection: Connection, layout: Layout, table: Table, found: dict[str, Any]
+    connection: Connection, layout: Layout, table: Table, found: dict[str, Any], names: Names
 ) -> list[SchemaChange | Altered]:
     name = layout.object.name
     changes: list[SchemaChange | Altered] = []
     for column in table.columns:
         actual = found.get(column.name)
+        was = names.get(str(column.key), str(column.key))
+        if was != column.name and was in found:
+            if actual is not None:
+                return [Altered(name, _twice(name, table, was, column.name))]
+            actual = found[was]
+            changes.append(RenameColumn(name, table, column, was))
         if actual is None and column.primary_key:
             return [Altered(name, f"{name}: table {table.name} has lost its primary key column {column.name}. {_MEND}")]
         if actual is None:
@@ -146,6 +170,13 @@ def _differences(
                 ]
             changes.append(Widen(name, table, column, str(actual["type"])))
     return changes
+
+
+def _twice(name: str, table: Table, was: str, wanted: str) -> str:
+    return (
+        f"{name}: column {was} of table {table.name} is to be called {wanted}, and there is a column of that name:"
+        " drop or rename one of them, or choose another name."
+    )
 
 
 _MEND = "Change it back, or rename the table: the next run then makes a new one."
@@ -185,7 +216,8 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
         if isinstance(change, AddColumn) and _is_objects(change.table):
             _forget_in_base(connection, change)
         _perform(operations, change)
-    for table in {change.table.name: change.table for change in changes if _is_objects(change.table)}.values():
+    filled = [each for each in changes if _is_objects(each.table) and not isinstance(each, RenameColumn)]
+    for table in {change.table.name: change.table for change in filled}.values():
         # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
         connection.execute(table.update().values(_fingerprint=""))
 
@@ -252,6 +284,10 @@ def _perform(operations: Any, change: SchemaChange) -> None:
         case AddColumn(table=table, column=column):
             new = Column(column.name, column.type, nullable=True)
             operations.add_column(table.name, new, schema=table.schema)
+        case RenameColumn(table=table, column=column, was=was):
+            quote = operations.get_context().dialect.identifier_preparer
+            names = f"{quote.quote(was)} TO {quote.quote(column.name)}"
+            operations.execute(text(f"ALTER TABLE {quote.format_table(table)} RENAME COLUMN {names}"))
         case Widen(table=table, column=column):
             with operations.batch_alter_table(table.name, schema=table.schema) as batch:
                 batch.alter_column(column.name, type_=column.type, existing_nullable=not column.primary_key)
@@ -275,12 +311,12 @@ def fit(layout: Layout, changes: Sequence[SchemaChange | Altered], policy: Polic
     if policy == "evolve" or not mine:
         return layout
     spilled = {
-        change.column.name: "no column, by the schema policy"
+        str(change.column.key): "no column, by the schema policy"
         for change in mine
-        if policy == "freeze" and isinstance(change, AddColumn) and _spills(layout, change.column.name)
+        if policy == "freeze" and isinstance(change, AddColumn) and _spills(layout, str(change.column.key))
     }
     for change in mine:
-        if not (isinstance(change, AddColumn) and change.column.name in spilled):
+        if not (isinstance(change, AddColumn) and change.column.key in spilled):
             raise SchemaFrozen(
                 f"{layout.object.name} needs to {change}, which the schema policy `{policy}` forbids:"
                 " run `replicator schema apply`, or set the policy to `evolve`."
@@ -291,7 +327,7 @@ def fit(layout: Layout, changes: Sequence[SchemaChange | Altered], policy: Polic
         columns=tuple(column for column in layout.object.columns if column.name not in spilled),
         left_to_extra={**layout.object.left_to_extra, **fields},
     )
-    return Layout(thing, tuple(column for column in layout.columns if column.name not in spilled))
+    return replace(layout, object=thing, columns=tuple(each for each in layout.columns if each.name not in spilled))
 
 
 def _spills(layout: Layout, name: str) -> bool:

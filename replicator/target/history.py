@@ -7,7 +7,7 @@ happened while no history was kept is caught up by the next publication that kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from replicator.target.schema import column, object_table, once, short
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
+    from replicator.rows import Layout
     from replicator.target.database import Target
     from replicator.target.publish import Counts
     from replicator.target.stage import Stage
@@ -61,7 +62,7 @@ def stored(connection: Connection, target: Target, layout: Layout) -> Layout | N
     found = _columns(connection, history_table(target, layout))
     if not found:
         return None
-    return Layout(layout.object, tuple(each for each in layout.object.columns if each.name in found))
+    return replace(layout, columns=tuple(each for each in layout.object.columns if layout.called(each.name) in found))
 
 
 def _columns(connection: Connection, table: Table) -> set[str]:
@@ -113,7 +114,7 @@ def keep(connection: Connection, stage: Stage, run_id: str, counts: Counts, now:
 def _shared(connection: Connection, target: Target, layout: Layout) -> Layout:
     """The columns that both tables have: those that this run leaves alone, as details, are part of a version too."""
     both = _columns(connection, object_table(target, layout)) & _columns(connection, history_table(target, layout))
-    return Layout(layout.object, tuple(each for each in layout.object.columns if each.name in both))
+    return replace(layout, columns=tuple(each for each in layout.object.columns if layout.called(each.name) in both))
 
 
 def _last(connection: Connection, history: Table) -> datetime | None:

@@ -21,7 +21,7 @@ from replicator.target.base import SAID, Base
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table
 
@@ -49,6 +49,14 @@ class Counts:
     kept: int = 0
     #: Of the deleted, those that a listing lacked; the others went with their parent.
     absent: int = 0
+    #: Distinct records of the listing that do not pass `where`.
+    filtered: int = 0
+    #: Of the deleted, the rows of those.
+    left: int = 0
+    #: Columns whose field no record has any more, although many rows had a value; they keep it (I14).
+    vanished: tuple[str, ...] = ()
+    #: Columns that were sent empty, as to a token without rights, and keep what they held (H20).
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class Publication:
     kept: int = 0
     #: That these rows are gone was confirmed (I4): by a get that answers 404, or by a second complete listing.
     confirmed: bool = False
+    #: Columns whose field no record of the whole listing had.
+    unmet: frozenset[str] = frozenset()
     #: Tombstones leave no row behind.
     hard: bool = False
     #: Each version of a row stays, with the time in which it held.
@@ -153,7 +163,8 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
         merge.agree(filled=filled)
-        counts = replace(counts, duplicates=staged - counts.records, kept=publication.kept)
+        duplicates = staged - counts.records - counts.filtered
+        counts = replace(counts, duplicates=duplicates, kept=publication.kept)
         if counts.absent and counts.duplicates and not publication.repeats:
             raise _Moved(counts.absent)
         _guard(name, counts, publication)
@@ -163,6 +174,8 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
             history.keep(connection, stage, publication.run_id, counts, merge.now)
         if counts.deleted and publication.hard:
             merge.remove()
+        if filled:
+            merge.remove_unwanted()
         if publication.relisted != "none":
             listed = _finished(stage) if publication.relisted == "partitions" else None
             stage.quarantine.clear(connection, name, publication.began, listed)
@@ -210,18 +223,81 @@ class _Merge:
         return Base.of(self.stage.target, self.stage.layout, self.table)
 
     def perform(self, staged: int, *, filled: bool) -> Counts:
-        updated = self._update() if filled else 0
+        passed, filtered = self._filtered(staged)
+        # Before the others: a record that came twice and passed once is alive.
+        left = self._bury(self._unwanted) if filled and filtered else 0
+        withheld = tuple(self._withheld()) if filled else ()
+        updated = self._update(self.vanished if filled else ()) if filled else 0
         parted = filled and self.publication.extent == "partitions" and self.publication.settle
         orphans = self._bury(self._orphaned()) if parted else 0
         absent = self._bury(*self.absence()) if filled and self.publication.extent != "none" else 0
         live = self._live() if filled else 0
         # As many alive as staged, and all of them staged: nothing is new, which spares a join.
-        known = filled and self.base is None and self.publication.extent == "whole" and live == staged
+        known = filled and self.base is None and self.publication.extent == "whole" and live == passed
         inserted = 0 if known else self._insert(filled=filled)
         live = live if known else self._live()
         records = self._records(live, filled=filled, inserted=inserted)
         unchanged = records - inserted - updated
-        return Counts(records, inserted, updated, unchanged, orphans + absent, 0, live, absent=absent)
+        deleted = orphans + absent + left
+        return Counts(
+            records,
+            inserted,
+            updated,
+            unchanged,
+            deleted,
+            live=live,
+            absent=absent,
+            filtered=filtered,
+            left=left,
+            vanished=self.vanished if filled else (),
+            withheld=withheld,
+        )
+
+    @cached_property
+    def vanished(self) -> tuple[str, ...]:
+        """Of the unmet columns those that many rows have a value in: a few may have lost theirs rightly."""
+        unmet = [self.table.c[name] for name in sorted(self.publication.unmet)]
+        if not unmet or self.publication.extent != "whole":
+            return ()
+        query = select(func.count(), *map(func.count, unmet)).where(self.table.c._deleted_at.is_(None))
+        live, *held = self.connection.execute(query).one()
+        most = max(GUARD_ROWS, live * GUARD_SHARE)
+        return tuple(str(each.key) for each, count in zip(unmet, held, strict=True) if count > most)
+
+    def _withheld(self) -> Iterator[str]:
+        """Columns in which some row is going to keep what this listing showed empty."""
+        source = self.stage.table
+        same = source.c[self.stage.layout.primary_key] == self._key
+        for column in self.stage.layout.columns:
+            if column.withheld:
+                new = self.stage.target.dialect.published(source.c[column.name], column.type)
+                old = self.table.c[column.name]
+                kept = (cast(new, Text) == "[]", old.is_not(None), cast(old, Text) != "[]")
+                query = select(literal(1)).select_from(self.table.join(source, same)).where(*kept).limit(1)
+                if self.connection.execute(query).first():
+                    yield column.name
+
+    def _filtered(self, staged: int) -> tuple[int, int]:
+        """How many staged rows are of records that pass `where`, and how many records do not."""
+        if not self.stage.layout.where:
+            return staged, 0
+        query = select(func.count(), func.count(func.distinct(self._staged_key)))
+        rows, records = self.connection.execute(query.where(~self._passes)).one()
+        return staged - rows, records
+
+    @property
+    def _passes(self) -> ColumnElement[bool]:
+        """Of a staged row; see Layout.unwanted."""
+        passes: ColumnElement[bool] = self.stage.table.c._fingerprint != ""
+        return passes
+
+    @property
+    def _unwanted(self) -> ColumnElement[bool]:
+        """Of a row: its record is there, and does not pass."""
+        same = self._staged_key == self._key
+        return (
+            select(literal(1)).select_from(self.stage.table).where(same, ~self._passes).correlate(self.table).exists()
+        )
 
     def _records(self, live: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""
@@ -229,7 +305,8 @@ class _Merge:
             return inserted
         if self.publication.extent == "whole" and self.base is None:
             return live
-        return int(self._scalar(select(func.count(func.distinct(self._staged_key)))))
+        passes = (self._passes,) if self.stage.layout.where else ()
+        return int(self._scalar(select(func.count(func.distinct(self._staged_key))).where(*passes)))
 
     def _live(self) -> int:
         alive = [self.table.c._deleted_at.is_(None), *([~self.base.local] if self.base else [])]
@@ -247,25 +324,27 @@ class _Merge:
         return self.stage.table.c[self.stage.layout.primary_key]
 
     def _source(self) -> FromClause:
-        """The stage, or one row of it for each key."""
+        """The stage, less what does not pass, or one row of it for each key."""
         staged = self.stage.table
+        passes = (self._passes,) if self.stage.layout.where else ()
         if not self.distinct:
-            return staged
+            return select(*staged.columns).where(*passes).subquery() if passes else staged
         order = [staged.c._fingerprint, *([staged.c._partition] if "_partition" in staged.c else [])]
         nth = func.row_number().over(partition_by=self._staged_key, order_by=order).label("nth")
-        numbered = select(*staged.columns, nth).subquery()
+        numbered = select(*staged.columns, nth).where(*passes).subquery()
         return select(*(numbered.c[c.name] for c in staged.columns)).where(numbered.c.nth == 1).subquery()
 
     def _published(self, source: FromClause) -> dict[str, ColumnElement[Any]]:
         dialect = self.stage.target.dialect
         return {name: dialect.published(source.c[name], kind) for name, kind in self.stage.layout.staged}
 
-    def _update(self) -> int:
+    def _update(self, vanished: Collection[str]) -> int:
         """Also revives: a record that returned is no longer deleted."""
         source, table = self._source(), self.table
         key = self.stage.layout.primary_key
         published = self._published(source)
         values = {name: self._kept(name, new) for name, new in published.items() if name != key}
+        values |= {name: self.table.c[name] for name in vanished}
         other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
         if "_partition" in source.c:
             other.append(table.c._partition != source.c._partition)
@@ -353,6 +432,12 @@ class _Merge:
         mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)
         self.connection.execute(delete(self.table).where(*mine))
 
+    def remove_unwanted(self) -> None:
+        """A tombstone says that a record is gone; these are there, and only not wanted."""
+        if self.stage.layout.where:
+            dead = self.table.c._deleted_at.is_not(None)
+            self.connection.execute(delete(self.table).where(dead, self._unwanted))
+
 
 def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:
     """The live rows that their listing lacks, with the columns that identify them."""
@@ -373,7 +458,10 @@ def _guard(name: str, counts: Counts, publication: Publication) -> None:
     lived = counts.live - counts.inserted + counts.deleted
     if publication.allow_deletes or counts.deleted <= max(GUARD_ROWS, lived * GUARD_SHARE):
         return
+    what = "are no longer in Segment"
+    if counts.left:
+        what = f"would go, of which {counts.left} no longer pass `where`"
     raise MassDeletion(
-        f"{name}: {counts.deleted} of {lived} rows are no longer in Segment, more than the guard lets vanish at once;"
+        f"{name}: {counts.deleted} of {lived} rows {what}, more than the guard lets vanish at once;"
         f" nothing was changed. If that is right, run again with --allow-deletes {name}."
     )

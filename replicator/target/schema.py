@@ -23,7 +23,8 @@ def once(make: Callable[[Target, Layout], Table]) -> Callable[[Target, Layout], 
     """Keeps the description of a table with its target, for each layout."""
 
     def made(target: Target, layout: Layout) -> Table:
-        key = (make.__name__, layout.object.name, layout.object.table, layout.staged)
+        names = tuple(sorted(layout.names.items()))
+        key = (make.__name__, layout.object.name, layout.object.table, layout.staged, names)
         found = target.tables.get(key)
         if found is None:
             found = target.tables[key] = make(target, layout)
@@ -66,9 +67,20 @@ def object_table(target: Target, layout: Layout) -> Table:
     return table
 
 
+def by_name_of(table: Table) -> list[Any]:
+    """The table's columns to select, so that rows have them by their names in the catalog."""
+    return [each.label(each.key) for each in table.columns]
+
+
 def _with_default(column: Column[Any], default: str) -> Column[Any]:
     return Column(
-        column.name, column.type, primary_key=True, nullable=False, autoincrement=False, server_default=text(default)
+        column.name,
+        column.type,
+        key=column.key,
+        primary_key=True,
+        nullable=False,
+        autoincrement=False,
+        server_default=text(default),
     )
 
 
@@ -97,7 +109,9 @@ def column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool
         type_ = dialect.type_of(Type.TEXT, key=True)
     else:
         type_ = dialect.stage_type(kind, key=primary) if stage else dialect.type_of(kind, key=primary)
-    return Column(name, type_, primary_key=primary and not stage, nullable=not primary, autoincrement=False)
+    # The program finds it by its name in the catalog, whatever it is called in the database.
+    called = name if stage else layout.called(name)
+    return Column(called, type_, key=name, primary_key=primary and not stage, nullable=not primary, autoincrement=False)
 
 
 def _indexed(layout: Layout) -> list[str]:

@@ -55,6 +55,20 @@ def test_what_show_shows_is_a_configuration_that_means_the_same(replicator: Run,
     assert replicator("config", "show").out == before != ""
 
 
+def test_show_shows_what_holds_for_one_object_and_that_means_the_same(replicator: Run, folder: Path) -> None:
+    (folder / "replicator.toml").write_text(
+        TWO.replace(
+            "[connections.a]", '[object.Users]\nmask = { email = "hash", "permissions.a" = "drop" }\n[connections.a]'
+        )
+        + "[connections.b.object.Labels]\nhistory = true\n"
+    )
+    before = replicator("config", "show").out
+    assert '"permissions.a" = "drop"' in before
+    (folder / "replicator.toml").write_text(before)
+    assert replicator("config", "show").out == before
+    assert replicator("config", "check").code == 0
+
+
 def test_one_connection_of_several_is_named_before_the_verb(replicator: Run, folder: Path) -> None:
     (folder / "replicator.toml").write_text(TWO)
     assert replicator("replicate", "Labels").code == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from replicator.catalog import LEFT_OUT, OBJECTS, by_name
 from tests.cli.running import Run
 
@@ -57,3 +60,32 @@ def test_how_changes_are_seen_is_told_with_these_settings(replicator: Run) -> No
     assert {name: seen["late"] for name, seen in detection.items()} == dict.fromkeys(
         ("inserts", "updates", "deletes"), "next run"
     )
+
+
+def test_one_object_is_shown_with_what_the_configuration_says_of_it(replicator: Run, folder: Path) -> None:
+    (folder / "replicator.toml").write_text(
+        """[object.Sources]
+leave_out = ["slug"]
+rename = { name = "title" }
+mask = { "metadata.name" = "hash", write_keys = "null", "_extra.contact" = "drop" }
+where = { enabled = true }
+reread_hours = 6
+"""
+    )
+    shown = replicator("objects", "Sources").out
+    for line in (
+        r"slug +text +slug +left out",
+        r"name +text +name +.*called title",
+        r"metadata +json +metadata +.*metadata.name: hash",
+        r"where +enabled is True",
+        r"write_keys: null",
+    ):
+        assert re.search(line, shown), line
+    (told,) = replicator("objects", "Sources", "--json").document["objects"]
+    assert told["selection"] == {
+        "left_out": ["slug"],
+        "masked": {"_extra.contact": "drop", "metadata.name": "hash", "write_keys": "null"},
+        "where": ["enabled is True"],
+        "renamed": {"name": "title"},
+    }
+    assert replicator("objects", "Labels", "--json").document["objects"][0]["selection"] == {}

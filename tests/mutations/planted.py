@@ -17,6 +17,9 @@ SECRETS = ("tests/contract/test_values.py", "tests/properties/test_rows.py", "te
 EDITS = ("tests/scenarios/test_edits.py",)
 PUSH = ("tests/scenarios/test_push.py",)
 KILLED = ("tests/scenarios/test_push_killed.py",)
+SELECTION = ("tests/scenarios/test_selection.py",)
+NAMES = ("tests/scenarios/test_names.py",)
+DRIFT = ("tests/scenarios/test_drift.py",)
 HISTORY = ("tests/contract/test_history.py", "tests/scenarios/test_history.py")
 
 
@@ -444,5 +447,54 @@ MUTATIONS = (
         "            connection.execute(update(base.base).where(mine).values(**values))",
         "            self.forget(connection, edit.id)\n            self._copy(connection, edit.id)",
         PUSH,
+    ),
+    Mutation(
+        "a mask that the pages of a listing escape",
+        "encoder.py",
+        "if covers := self.layout.covers:",
+        "if (covers := self.layout.covers) and False:",
+        SECRETS + SELECTION,
+    ),
+    Mutation(
+        "send what is masked here",
+        "edits.py",
+        "if field.name in layout.hidden:",
+        "if False:",
+        SELECTION,
+    ),
+    Mutation(
+        "compare what is masked here with what is not",
+        "sync/session.py",
+        "masks.covered(record, layout.covers, mask)",
+        "record",
+        SELECTION,
+    ),
+    Mutation(
+        "take a record that does not pass for a deleted one",
+        "target/publish.py",
+        "merge.remove_unwanted()",
+        "pass",
+        SELECTION,
+    ),
+    Mutation(
+        "leave children unread under other conditions",
+        "due.py",
+        "layout.reach, details",
+        "layout.token, details",
+        SELECTION,
+    ),
+    Mutation(
+        "forget what columns are called",
+        "run.py",
+        "    names.keep(target, [",
+        "    list([",
+        NAMES,
+    ),
+    Mutation(
+        "blank the column of a field that vanished",
+        "target/publish.py",
+        "values |= {name: self.table.c[name] for name in vanished}",
+        "values |= {}",
+        DRIFT,
     ),
 )

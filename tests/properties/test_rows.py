@@ -11,7 +11,7 @@ from replicator import exact, masks
 from replicator.encoder import Encoder
 from replicator.rows import Layout, Rejected, rebuild
 from replicator.target.dialects.delimited import delimited
-from tests.properties.records import KEYED, MASK_KEY, THING, records, rules, same, texts, values
+from tests.properties.records import KEYED, MASK_KEY, THING, names, records, rules, same, texts, values
 
 LAYOUT, RULES = Layout(THING, THING.columns), Layout(KEYED, KEYED.columns)
 MASK = masks.keyed(MASK_KEY)
@@ -163,3 +163,60 @@ def _refused(record: dict[str, Any]) -> bool:
         return not exact.is_plain(record)
     except exact.TooDeep:
         return True
+
+
+_steps = st.one_of(texts, st.sampled_from(["settings", "name", "*", "a"]))
+covers = st.lists(
+    st.builds(
+        masks.Cover,
+        st.lists(_steps, min_size=1, max_size=3).map(tuple),
+        st.sampled_from(["drop", "null", "hash"]),
+    ),
+    max_size=3,
+)
+
+
+@given(records, covers)
+@settings(max_examples=500, deadline=None)
+def test_what_is_covered_once_is_covered_and_nothing_else_is_touched(
+    record: dict[str, Any], chosen: list[masks.Cover]
+) -> None:
+    before = repr(record)
+    once = masks.covered(record, chosen, MASK)
+    assert same(masks.covered(once, chosen, MASK), once)
+    assert repr(record) == before
+    touched = {name for name in record if any(each.path[0] in {name, "*"} or "." in name for each in chosen)}
+    assert all(same(once[name], value) for name, value in record.items() if name not in touched)
+
+
+CANARY = "canary-8c2e"
+_secrets = st.recursive(
+    st.just(CANARY),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.just("k"), inner)),
+    max_leaves=3,
+)
+
+
+@given(
+    records, names, st.one_of(names, st.just("*")), _secrets, st.sampled_from(["drop", "null", "hash"]), st.booleans()
+)
+@settings(max_examples=1000, deadline=None)
+def test_what_lies_at_a_masked_path_is_in_no_column_nor_in_extra_nor_in_quarantine(
+    record: dict[str, Any], first: str, below: str, secret: Any, mode: masks.Mode, broken: bool
+) -> None:
+    """In known and unknown fields, in lists, in records that databases refuse, and in those that no row can hold."""
+    nested = {"settings": {"deep": secret, below: [secret]}, first: [{below: secret, "kept": "yes"}]}
+    record = {"id": "" if broken else "1"} | record | nested
+    first = "settings" if first in {"id", "*"} else first
+    chosen = (
+        masks.Cover(("settings",), mode),
+        masks.Cover((first, below), mode),
+        masks.Cover((first, "*", below), mode),
+    )
+    encoder = Encoder(Layout(THING, THING.columns, chosen), MASK, MASK_KEY)
+    for made in (
+        encoder.encode([record], plain=False, given={}, partition=None)[0],
+        *(encoder.encode([record], plain=True, given={}, partition=None) if not _refused(record) else ()),
+    ):
+        assert CANARY not in repr(made)
+        assert isinstance(made, Rejected) or made[0] == "1"

@@ -10,6 +10,7 @@ import pytest
 from replicator.catalog import by_name
 from replicator.edits import Edit, edits
 from replicator.options import Options, layout_of
+from replicator.selection import selections
 from tests.scenarios.replica import Replica, result
 
 PLANS = ("TrackingPlans", "TrackingPlanRules")
@@ -217,7 +218,7 @@ def test_the_rules_of_an_edited_plan_that_the_workspace_deletes_fail_no_run(repl
     assert len(others) == len(replica.live("tracking_plans"))
 
 
-@pytest.mark.parametrize("less", [{"leave_out": frozenset({"SourceFunctions.code"})}, {"extended": "off"}])
+@pytest.mark.parametrize("less", [{"selections": selections({"SourceFunctions.code"})}, {"extended": "off"}])
 def test_a_column_that_was_not_selected_for_a_while_is_no_edit(replica: Replica, less: dict[str, Any]) -> None:
     replica.run("SourceFunctions")
     first = replica.rows("source_functions", "ORDER BY id")[0]

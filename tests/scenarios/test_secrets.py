@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from replicator.errors import ReplicatorError
 from replicator.sandbox import Request, Response, Sandbox
+from replicator.selection import selections
 from tests.scenarios import network as net
 from tests.scenarios.network import Network
 from tests.scenarios.replica import Replica, result
@@ -137,7 +138,7 @@ def test_a_given_mask_key_is_used_and_not_stored(one: Replica) -> None:
 
 def test_what_is_told_to_be_plain_is_plain(one: Replica) -> None:
     one.token = TOKEN
-    one.run("Sources", plain=frozenset({"Sources.write_keys"}))
+    one.run("Sources", selections=selections(plain={"Sources.write_keys"}))
     rows = one.rows("sources")
     assert not any("masked:" in row["write_keys"] for row in rows)
     assert any("masked:" in row["settings"] for row in rows)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from replicator.errors import ConfigError
-from replicator.settings import KEYS, SandboxSettings, Settings, load, months
+from replicator.settings import KEYS, ObjectSettings, SandboxSettings, Settings, load, load_all, months
+from replicator.settings.keys import OBJECT_KEYS
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "config" / "replicator.example.toml"
@@ -177,7 +178,7 @@ def test_the_example_has_every_setting_with_its_default() -> None:
     assert {*table, *sandbox} == {key for key, each in KEYS.items() if each.in_file}
     write(text.replace("base_url", "# base_url").replace("mask_key_file", "# mask_key_file"))
     load({}, {})
-    assert set(Settings.__dataclass_fields__) == {*(key for key in KEYS if "." not in key), "sandbox"}
+    assert set(Settings.__dataclass_fields__) == {*(key for key in KEYS if "." not in key), "sandbox", "object"}
     for key in (
         "region",
         "target",
@@ -192,6 +193,49 @@ def test_the_example_has_every_setting_with_its_default() -> None:
     ):
         assert table[key] == getattr(Settings(), key), key
     assert table.keys() >= {"token_file"}
+
+
+def test_the_example_has_every_setting_of_an_object() -> None:
+    part = EXAMPLE.read_text().partition("# [object.Users]")[2].partition("# Where")[0]
+    text = "[object.Users]\n" + re.sub(r"^# (?=\w+ = )", "", part, flags=re.MULTILINE)
+    assert tomllib.loads(text)["object"]["Users"].keys() == OBJECT_KEYS.keys() == ObjectSettings.__annotations__.keys()
+    write(text)
+    assert None not in vars_of(load({}, {}).object["Users"]).values()
+
+
+def vars_of(settings: ObjectSettings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in ObjectSettings.__annotations__}
+
+
+def test_a_connections_own_words_about_an_object_go_before_those_of_all_key_by_key() -> None:
+    write(
+        'extended = "off"\n[object.Users]\nhistory = true\ndeletes = "hard"\n'
+        '[connections.a.object.users]\ndeletes = "soft"\n[connections.b.object.Labels]\nhistory = false'
+    )
+    found = load_all({}, {}).connections
+    assert found["a"].object == {"Users": ObjectSettings(history=True, deletes="soft")}
+    assert found["b"].object["Users"] == ObjectSettings(history=True, deletes="hard")
+    assert found["b"].object["Labels"] == ObjectSettings(history=False)
+
+
+def test_an_option_goes_before_what_the_file_says_of_an_object() -> None:
+    write('[object.Users]\nextended = "off"\nhistory = true')
+    assert load({}, {}).object["Users"].extended == "off"
+    assert load({}, {"extended": "on"}).object["Users"] == ObjectSettings(history=True)
+
+
+def test_wrong_words_about_an_object_are_all_told() -> None:
+    told = refused('[object.Users]\nmask = { email = "hide" }\ncolums = []\nreread_hours = -1\n[object.users]')
+    assert "object.Users.mask in replicator.toml is {'email': 'hide'}, but must be a table such as" in told
+    assert "object.Users.colums in replicator.toml: there is no such setting; the nearest is columns" in told
+    assert "object.Users.reread_hours in replicator.toml is -1, but must be a number" in told
+    assert "object.users in replicator.toml is there twice, as Users too" in told
+    assert "object in replicator.toml must be a table, such as [object]" in refused("object = 1")
+
+
+def test_a_path_of_a_mask_may_be_quoted_or_not() -> None:
+    write('[object.Sources.mask]\nsettings.a.b = "drop"\n"settings.c" = "null"')
+    assert load({}, {}).object["Sources"].mask == {"settings.a.b": "drop", "settings.c": "null"}
 
 
 def test_the_example_as_it_is_changes_nothing() -> None:
