@@ -416,8 +416,8 @@ MUTATIONS = (
     Mutation(
         "push: an edit there gives way to a deletion here",
         "sync/decide.py",
-        "    if any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items()):",
-        "    if False:",
+        "    edited = any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items())",
+        "    edited = False",
         PUSH,
     ),
     Mutation(
