@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests import databases
+from tests import canaries, databases
 from tests.databases import Database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +19,10 @@ CONTRACT = ROOT.parent / "shared" / "segment-api"
 REQUIRE_ALL = "REPLICATOR_REQUIRE_ALL"
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(canaries)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     try:
         with databases.fresh(request.param, tmp_path) as fresh:
             yield fresh
+            if fresh.kind != "sqlite":
+                canaries.check(request.node, fresh.url)
     except databases.NoServer as error:
         pytest.skip(str(error))
 

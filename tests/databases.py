@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "mariadb": "REPLICATOR_TEST_MARIADB_URL",
     "mysql": "REPLICATOR_TEST_MYSQL_URL",
 }
+#: In the password of every user that a test connects as (tests/canaries.py).
+PASSWORD_WORD = "PasswordCanary"
 LOCAL = {
     "postgresql": (
         "postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
@@ -58,17 +60,19 @@ def kinds() -> list[str]:
 
 @contextmanager
 def fresh(kind: str, folder: Path) -> Iterator[Database]:
-    """A fresh database of this kind; SQLite's file goes into the folder."""
+    """A fresh database of this kind, whose user has a password; SQLite's file goes into the folder."""
     if kind == "sqlite":
         yield Database(kind, f"sqlite:///{folder / 'replica.db'}")
         return
     admin = server(kind)
     name = f"replicator_test_{secrets.token_hex(8)}"
+    password = f"{PASSWORD_WORD}-{secrets.token_hex(8)}-{PASSWORD_WORD}"
     create, drop = _CREATE_DROP[kind]
     with _connected(admin) as connection:
-        create(connection, name)
+        create(connection, name, password)
     try:
-        yield Database(kind, admin.set(database=name).render_as_string(hide_password=False))
+        url = admin.set(database=name, username=name, password=password)
+        yield Database(kind, url.render_as_string(hide_password=False))
     finally:
         with _connected(admin) as connection:
             drop(connection, name)
@@ -109,16 +113,20 @@ def _connected(url: URL) -> Iterator[Connection]:
         yield connection
 
 
-def _create_postgresql(connection: Connection, name: str) -> None:
-    connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
+def _create_postgresql(connection: Connection, name: str, password: str) -> None:
+    connection.execute(text(f"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'"))
+    connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' OWNER {name}"))
 
 
 def _drop_postgresql(connection: Connection, name: str) -> None:
     connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    connection.execute(text(f"DROP ROLE IF EXISTS {name}"))
 
 
-def _create_mysql(connection: Connection, name: str) -> None:
+def _create_mysql(connection: Connection, name: str, password: str) -> None:
     connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    connection.execute(text(f"CREATE USER {name}@'%' IDENTIFIED BY '{password}'"))
+    connection.execute(text(f"GRANT ALL ON *.* TO {name}@'%' WITH GRANT OPTION"))
 
 
 def _drop_mysql(connection: Connection, name: str) -> None:
@@ -128,6 +136,7 @@ def _drop_mysql(connection: Connection, name: str) -> None:
         with suppress(DBAPIError):  # it has ended meanwhile
             connection.execute(text(f"KILL {session:d}"))
     connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+    connection.execute(text(f"DROP USER IF EXISTS {name}@'%'"))
 
 
 _CREATE_DROP = {

@@ -17,8 +17,10 @@ import pytest
 
 from replicator.cli import resort
 from replicator.errors import ReplicatorError
+from tests import canaries
 
-TOKEN = "token-of-these-tests-0123456789"
+#: Hunted after each test.
+TOKEN = canaries.TOKEN
 
 
 @dataclass(frozen=True, slots=True)

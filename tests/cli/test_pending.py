@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy
 from sqlalchemy import text
 
 from tests.cli.running import Run
 
 
+@pytest.mark.holds_secrets("output", because="an edit of a function's code is shown line by line")
 def test_edits_are_shown_field_by_field_with_the_reason_why_one_cannot_be_sent(
     replicator: Run, target_url: str
 ) -> None:

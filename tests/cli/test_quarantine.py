@@ -14,7 +14,7 @@ from tests.scenarios.network import Network
 
 @pytest.fixture
 def network() -> Network:
-    return Network(Sandbox(token=TOKEN))
+    return Network(Sandbox())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 from replicator.sandbox import Sandbox
@@ -163,6 +164,7 @@ def test_the_objects_of_the_configuration_are_the_default(replicator: Run, folde
     assert (folder / "mine.db").exists()
 
 
+@pytest.mark.holds_secrets("database", because="write keys are to be plain")
 def test_secrets_are_plain_only_where_the_configuration_says_so(replicator: Run, folder: Path) -> None:
     replicator("replicate", "Sources", "--region", "sandbox")
     assert all("masked:" in str(keys) for (keys,) in rows("sqlite:///replica.db", "SELECT write_keys FROM sources"))

@@ -54,6 +54,7 @@ def members(group: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+@pytest.mark.holds_secrets("files", because="a copy of the checkout holds the sources that name the words")
 def test_the_two_commands_do_what_the_readme_shows(tmp_path: Path) -> None:
     folder = checkouts.copy_to(tmp_path)
     for command, shown in commands():

@@ -73,6 +73,7 @@ def _free_port() -> str:
         return str(listener.getsockname()[1])
 
 
+@pytest.mark.holds_secrets("output", because="curl prints what the sandbox answers")
 def test_the_commands_of_the_workflow_do_what_their_names_say(steps: list[dict[str, Any]], tmp_path: Path) -> None:
     environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     # One shell, so that what a step leaves in the background ends with the test; each line may fail, as on GitHub.

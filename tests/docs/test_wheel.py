@@ -11,7 +11,11 @@ import pytest
 from replicator import __version__
 from tests import checkouts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.holds_secrets("files", because="a copy of the checkout holds the sources that name the words"),
+]
 NEEDED = {"replicator/__init__.py", "replicator/py.typed", "replicator/migrations/env.py"}
 
 

@@ -20,7 +20,8 @@ from replicator.sandbox.server import running
 from replicator.segment.client import Client
 from replicator.segment.limits import Limits
 from replicator.segment.token import Token
-from tests.scenarios.network import Network
+from tests import canaries
+from tests.scenarios.network import Network, known
 from tests.scenarios.replica import Replica
 from tests.segment.conftest import Clock
 
@@ -33,7 +34,7 @@ class Small(Faulty):
 
     def begin(self, request: Request) -> Exchange:
         target = re.sub(r"pagination\.count=\d+", f"pagination.count={PAGE}", request.target)
-        return super().begin(Request(request.method, target, request.headers, request.body))
+        return super().begin(Request(request.method, target, known(request.headers), request.body))
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Served(Replica):
     file: Path
     ca_file: Path | None = None
     clock: Clock = field(default_factory=Clock)
-    token: str = "sandbox"
+    token: str = canaries.TOKEN
 
     def __post_init__(self) -> None:
         super().__init__(f"sqlite:///{self.file}", Network(), token=self.token)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from replicator.sandbox import Request, Response, Sandbox
+from tests import canaries
 
 Fault = Callable[[Request, Response], Response]
 
@@ -51,7 +52,7 @@ class Network:
 
     def _smaller(self, request: Request) -> Request:
         target = request.target.replace("pagination.count=1000", f"pagination.count={self.page_size}")
-        return Request(request.method, target, request.headers, request.body)
+        return Request(request.method, target, known(request.headers), request.body)
 
     def write(self, method: str, target: str, body: Any = None) -> Any:
         """What somebody else does to the workspace; returns the answer's data."""
@@ -74,6 +75,12 @@ class Network:
 
     def paths(self) -> Counter[str]:
         return Counter(urlsplit(target).path for target in self.asked)
+
+
+def known(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The sandbox's documented token in the place of the one that is hunted."""
+    said = headers.get("authorization", "").replace(canaries.TOKEN, "sandbox")
+    return {**headers, "authorization": said}
 
 
 def query(request: Request) -> dict[str, str]:

@@ -19,6 +19,7 @@ from replicator.segment.client import Client, Wait
 from replicator.segment.token import Token
 from replicator.target.database import Place, Target, open_target
 from replicator.target.schema import object_table
+from tests import canaries
 from tests.scenarios.network import Network
 
 ROWS_BY = ("_run_id", "_synced_at")
@@ -55,7 +56,7 @@ class Told:
 class Replica:
     def __init__(self, url: str, network: Network, *, token: str | None = None, place: Place | None = None) -> None:
         self.url, self.network, self.place = url, network, place
-        self.token = token or "sandbox"
+        self.token = token or canaries.TOKEN
         self.engine: Engine = create_engine(url)
         self.target: Target = open_target(url, place)
 

@@ -136,6 +136,7 @@ def test_a_given_mask_key_is_used_and_not_stored(one: Replica) -> None:
     assert [row["write_keys"] for row in one.rows("sources", "ORDER BY id")] != with_given
 
 
+@pytest.mark.holds_secrets("database", because="write keys are to be plain")
 def test_what_is_told_to_be_plain_is_plain(one: Replica) -> None:
     one.token = TOKEN
     one.run("Sources", selections=selections(plain={"Sources.write_keys"}))

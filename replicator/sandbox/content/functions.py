@@ -114,7 +114,7 @@ def display_name(world: World, kind: str, name: str) -> str:
 
 
 def preview_url(kind: str, bare: str) -> str:
-    return f"https://fn.segment.example/{bare[:8]}" if kind == "SOURCE" else ""
+    return f"https://fn.segment.example/{words.FAKE_SECRET}{bare[:8]}" if kind == "SOURCE" else ""
 
 
 def whole_id(world: World, written: str) -> str:
@@ -158,7 +158,7 @@ def _settings(draw: Draw) -> list[Record]:
 def _code(world: World, index: int, version: int) -> str:
     handler = {"SOURCE": "onRequest", "DESTINATION": "onTrack"}.get(functions(world).kind(index), "onTrack")
     return (
-        f"// version {version + 1} of function {index + 1}\n"
+        f"// version {version + 1} of function {index + 1}, {words.FAKE_CODE}\n"
         f"async function {handler}(event, settings) {{\n"
         '\tif (!event.userId) throw new EventNotSupported(`no "userId"`);\n'
         "\treturn { ...event, note: 'größer than 50% ✓' };\n"
@@ -233,7 +233,7 @@ def instances(world: World) -> Nested:
             "enabled": draw.happens(70),
             "createdAt": with_millis(created, draw.below(1000)),
             "updatedAt": with_millis(created + draw.below(90 * DAY), draw.below(1000)),
-            "settings": {"endpoint": "https://hooks.acme-outdoors.example/"},
+            "settings": {"endpoint": f"https://hooks.acme-outdoors.example/{words.FAKE_SECRET}"},
             "encryptedSettings": {"apiKey": words.masked(draw)},
         }
 

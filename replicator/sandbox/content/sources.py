@@ -77,7 +77,7 @@ def sources(world: World) -> Series:
             "metadata": kind,
             "workspaceId": world.workspace_id,
             "enabled": draw.happens(90),
-            "writeKeys": [draw.text(32) for _ in range(1 + (index % 5 == 1))],
+            "writeKeys": [words.secret(draw) for _ in range(1 + (index % 5 == 1))],
             "settings": _settings(draw, kind["slug"]),
             "labels": _labels_of(world, draw),
         }

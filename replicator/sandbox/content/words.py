@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from replicator.sandbox.draws import Draw
 
+#: What every secret and all code begin with that are made up here, and nothing else has.
+FAKE_SECRET, FAKE_CODE = "FakeSecret", "FakeCode"
 SOURCES = (
     "Website", "website", "iOS App 📱", "Android App", 'Checkout "v2" Service', "Warehouse Models",
     "Büro München", "Support Desk ", "日本語サイト", "Billing → Stripe", "Marketing Site's Blog", "CRM Export",
@@ -92,6 +94,11 @@ def person_of(email: str) -> int | None:
         return None
     index = known.index(name) + len(known) * (int(turn) - 1 if turn else 0)
     return index if index >= 0 and person(index)[1] == email else None
+
+
+def secret(draw: Draw) -> str:
+    """32 letters and digits, as a write key has; whoever hunts for leaks finds it by its first word."""
+    return FAKE_SECRET + draw.text(32)[len(FAKE_SECRET) :]
 
 
 def masked(draw: Draw) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from replicator.sandbox.calls import Write
+from replicator.sandbox.content import words
 from replicator.sandbox.content.catalog import catalog_sources
 from replicator.sandbox.content.sources import (
     FORWARDING,
@@ -217,7 +218,7 @@ def _free_slug(world: World, slug: str) -> None:
 def _new_key(world: World, source: str) -> str:
     number = _KEYS_MADE.of(world, source)
     _KEYS_MADE.put(world, source, number + 1)
-    return world.draw(f"write key {source}", number).text(32)
+    return words.secret(world.draw(f"write key {source}", number))
 
 
 def _happened(world: World, call: Call, event: str, source: Record, *, named: bool = True) -> None:
