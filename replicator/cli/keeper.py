@@ -14,12 +14,11 @@ from replicator.about import about
 from replicator.errors import ReplicatorError, RunLocked
 from replicator.settings.turns import wait_after
 
-from . import connection, progress, replicate, run, turns
+from . import connection, progress, replicate, run, sending, turns
 from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from replicator.options import Options
     from replicator.outcome import ObjectResult, RunResult
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 #: At least so often each thread looks at the clock, which goes on while the machine sleeps.
 _LOOK = 15.0
+#: So often a thread asks the ledger whether another's run ended or died, and at least so often whether a job is due.
+_SOON, _IDLE = 2.0, 60.0
 #: A thread that gives no sign of life for longer hangs: one that waits or asks its database, and one in the midst of
 #: a run, which gives one with each page and may publish a large table in between.
 _PATIENCE, _PATIENCE_OF_RUN = 120.0, 3600.0
@@ -102,7 +103,7 @@ class Keeper(threading.Thread):
         try:
             seconds = self._performed()
         except RunLocked:
-            return _LOOK
+            return _SOON
         except ReplicatorError as error:
             log.error("connection failed", extra={"why": str(error)})  # noqa: TRY400 - a sentence
         except Exception as error:
@@ -120,24 +121,21 @@ class Keeper(threading.Thread):
         try:
             migrate.migrate(target, allowed=self.settings.migrate)
             found, now = turns.of(target, self.connection, self.jobs)
+            busy = turns.busy(target, now)
         finally:
             target.close()
         due = [(turn.due, turn) for turn in found if turn.due is not None]
-        if not due:
-            return _LOOK
+        if busy or not due:
+            return _SOON
         when, turn = min(due, key=lambda each: each[0])
         job = turn.job
         if when > now:
-            return self._waited(job, when, now, running=len(due) < len(found))
+            log.debug("next job", extra={"job": job.name, "at": when.isoformat()})
+            # What another process began meanwhile may die, and then it is due at once.
+            return min((when - now).total_seconds(), _IDLE)
         with about(job=job.name):
             self._run_job(job, turn.after)
         return 0
-
-    def _waited(self, job: Job, when: datetime, now: datetime, *, running: bool) -> float:
-        seconds = (when - now).total_seconds()
-        log.debug("next job", extra={"job": job.name, "at": when.isoformat()})
-        # Another daemon's run may die.
-        return min(seconds, _LOOK) if running else seconds
 
     def _run_job(self, job: Job, after: str) -> None:
         self._alive()
@@ -203,7 +201,8 @@ def perform(
     ):
         target = connection.open_database(settings)
         try:
-            return perform_run(target, client, chosen, shown, own)
+            result = perform_run(target, client, chosen, shown, own)
+            return sending.after(result, target, client, chosen, settings, own) if job.sync else result
         finally:
             target.close()
 

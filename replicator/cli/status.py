@@ -69,7 +69,7 @@ def state(target: Target, settings: Settings) -> dict[str, Any]:
     alive = [
         {"run": run.id, "started_at": run.started_at, "holder": " ".join(run.holder.split(" ")[:3])}
         for run in runs
-        if now - run.heartbeat_at < lease.PATIENCE
+        if not lease.dead(target, run.holder, now - run.heartbeat_at)
     ]
     return {"objects": objects, "running": alive}
 

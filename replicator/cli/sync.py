@@ -16,7 +16,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options, pending, replicate
+from . import connection, options, pending, replicate, sending
 from .text import plural
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def apply(
         done = session.apply(opened, client, chosen, may, planned)
         where = opened.where
     typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if json else _told(done, where))
-    return _code(done)
+    return sending.code(done)
 
 
 def sync(
@@ -158,7 +158,7 @@ def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json
         done = session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes))
         where = opened.where
     typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if as_json else _told(done, where))
-    return _code(done)
+    return sending.code(done)
 
 
 def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowed:
@@ -302,12 +302,3 @@ def _told(done: Sequence[Done], where: str) -> str:
     if any(each.outcome == "conflict" for each in done):
         told += "; `replicator conflicts` shows the conflicts"
     return "\n".join([*lines, "", f"{plural(len(done), 'record')}: {told}."])
-
-
-def _code(done: Sequence[Done]) -> int:
-    outcomes = {each.outcome for each in done}
-    if "conflict" in outcomes:
-        return 4
-    if outcomes <= {"done"}:
-        return 0
-    return 3 if outcomes & {"done"} or "moved" in outcomes else 1 if "lost" in outcomes else 3

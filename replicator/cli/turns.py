@@ -49,7 +49,7 @@ def past(target: Target, job: str, now: datetime) -> list[Past]:
     from sqlalchemy import select
 
     from replicator.target.bookkeeping import bookkeeping
-    from replicator.target.lease import PATIENCE, gone
+    from replicator.target.lease import dead
 
     runs = bookkeeping(target.dialect).runs
     query = select(runs).where(runs.c.scope == target.place.scope, runs.c.job == job)
@@ -59,11 +59,25 @@ def past(target: Target, job: str, now: datetime) -> list[Past]:
     for row in rows:
         if row["status"] != "running":
             found.append(Past(row["status"], row["started_at"], row["finished_at"] or row["heartbeat_at"], row["id"]))
-        elif now - row["heartbeat_at"] >= PATIENCE or gone(row["holder"]):
+        elif dead(target, row["holder"], now - row["heartbeat_at"]):
             found.append(Past("died", row["started_at"], row["heartbeat_at"]))
         else:
             found.append(Past("running", row["started_at"], None))
     return found
+
+
+def busy(target: Target, now: datetime) -> bool:
+    """Whether a run goes on there that is not dead, of whatever job."""
+    from sqlalchemy import select
+
+    from replicator.target.bookkeeping import bookkeeping
+    from replicator.target.lease import dead
+
+    runs = bookkeeping(target.dialect).runs
+    query = select(runs.c.holder, runs.c.heartbeat_at)
+    with target.reading() as reading:
+        rows = reading.execute(query.where(runs.c.scope == target.place.scope, runs.c.status == "running")).all()
+    return any(not dead(target, row.holder, now - row.heartbeat_at) for row in rows)
 
 
 def by_connection(found: Configuration) -> dict[str, list[Job]]:

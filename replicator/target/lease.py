@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
 
-#: A run whose heartbeat is older than this is taken for dead; it beats every BEAT seconds.
-PATIENCE = timedelta(seconds=60)
-BEAT = 10.0
+#: A run beats every BEAT seconds. One whose last heartbeat is older than PATIENCE is taken for dead: whoever was only
+#: slow cannot commit any more, and its work is done again from its last page.
+BEAT = 2.0
+PATIENCE = timedelta(seconds=10)
+#: Where the process is seen to be there still, and where a heartbeat waits for a large transaction of the same run.
+LONG_PATIENCE = timedelta(seconds=60)
 
 
 #: Tells this process from an earlier one with the same id, as the first process of a restarted container has.
@@ -114,29 +117,38 @@ def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
 def _refuse_if_alive(target: Target, books: Bookkeeping, connection: Connection, run_id: str, by: str) -> None:
     runs = books.runs
     run = connection.execute(select(runs.c.heartbeat_at, runs.c.started_at).where(runs.c.id == run_id)).first()
-    if run is None or gone(by):
+    if run is None:
         return
-    age = target.dialect.now(connection) - run.heartbeat_at
-    if age < PATIENCE:
+    if not dead(target, by, target.dialect.now(connection) - run.heartbeat_at):
         raise RunLocked(
             f"Run {run_id} ({' '.join(by.split(' ')[:3])}, since {run.started_at:%Y-%m-%d %H:%M:%S} UTC) is replicating"
             f" into {target.where}: wait for it to end, or stop it and run again."
         )
 
 
-def gone(by: str) -> bool:
-    """Whether that process ran on this machine, in our space of process ids, and is no more."""
+def dead(target: Target, by: str, age: timedelta) -> bool:
+    """Whether a run of that process, whose last heartbeat is so old, goes on no more."""
+    there = _there(by)
+    if there is None and not target.dialect.single_writer:
+        return age >= PATIENCE
+    return there is False or age >= LONG_PATIENCE
+
+
+def _there(by: str) -> bool | None:
+    """Whether that process goes on, if it is one of this machine, in our space of process ids; else nobody knows."""
     words, mine = by.split(" "), holder().split(" ")
     if len(words) != len(mine) or (words[0], words[3]) != (mine[0], mine[3]):
-        return False
+        return None
     if os.name != "posix":  # there, asking would end the process
-        return False
+        return None
     if words[2] == mine[2]:
-        return words[4] != mine[4]
+        return words[4] == mine[4]
     try:
         os.kill(int(words[2]), 0)
     except ProcessLookupError:
-        return True
-    except (OSError, ValueError):
         return False
-    return False
+    except OSError:
+        return True
+    except ValueError:
+        return None
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,6 +76,33 @@ def test_a_run_whose_process_is_gone_is_taken_over_at_once(plans_replica: Replic
     leases = plans_replica.books.leases
     with plans_replica.target.begin() as connection:
         connection.execute(update(leases).values(holder=another_process()))
+    assert lease.acquire(plans_replica.target, plans_replica.books, "run-2").epoch == plans_replica.lease.epoch + 1
+
+
+def _heard_of(replica: Replica, seconds: float, holder: str) -> None:
+    """The lease is held by that process, whose last heartbeat is so old by the database's clock."""
+    books = replica.books
+    with replica.target.begin() as connection:
+        beat = replica.target.dialect.now(connection) - timedelta(seconds=seconds)
+        connection.execute(update(books.leases).values(holder=holder))
+        connection.execute(update(books.runs).values(heartbeat_at=beat, holder=holder))
+
+
+@pytest.mark.kinds("postgresql", "mariadb", "mysql")
+def test_a_run_of_another_machine_is_taken_over_after_ten_seconds_without_a_heartbeat(plans_replica: Replica) -> None:
+    elsewhere = "elsewhere process 77 pid:[1]@another-boot abcdef01"
+    _heard_of(plans_replica, 5, elsewhere)
+    with pytest.raises(RunLocked, match="wait for it to end"):
+        lease.acquire(plans_replica.target, plans_replica.books, "run-2")
+    _heard_of(plans_replica, 11, elsewhere)
+    assert lease.acquire(plans_replica.target, plans_replica.books, "run-2").epoch == plans_replica.lease.epoch + 1
+
+
+def test_a_run_whose_process_is_seen_to_be_there_is_given_a_minute(plans_replica: Replica) -> None:
+    _heard_of(plans_replica, 50, lease.holder())
+    with pytest.raises(RunLocked, match="wait for it to end"):
+        lease.acquire(plans_replica.target, plans_replica.books, "run-2")
+    _heard_of(plans_replica, 61, lease.holder())
     assert lease.acquire(plans_replica.target, plans_replica.books, "run-2").epoch == plans_replica.lease.epoch + 1
 
 

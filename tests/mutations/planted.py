@@ -94,15 +94,15 @@ MUTATIONS = (
     Mutation(
         "two runs at once",
         "target/lease.py",
-        "    if age < PATIENCE:",
+        "    if not dead(target, by, target.dialect.now(connection) - run.heartbeat_at):",
         "    if False:",
         (*RESUME, "tests/cli/test_bad_databases.py"),
     ),
     Mutation(
         "a dead run is never taken over",
         "target/lease.py",
-        "    if run is None or gone(by):",
-        "    if run is None:",
+        "    return there is False or age >= LONG_PATIENCE",
+        "    return False",
         (*RESUME, "tests/cli/test_stopping.py"),
     ),
     Mutation(

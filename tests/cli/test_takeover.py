@@ -1,0 +1,70 @@
+"""The leader of several daemons is killed: another one goes on with its run within seconds, on every database."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from replicator.target.bookkeeping import bookkeeping
+from replicator.target.database import Target, open_target
+from tests.cli.running import TOKEN, Process
+from tests.cli.test_daemon import daemon, ended, wait_for
+from tests.cli.test_stopping import Held, held
+
+__all__ = ["held"]
+
+#: How a process of another machine looks from here.
+_ELSEWHERE = "elsewhere process 77 pid:[1]@another-boot abcdef01"
+
+
+def runs(target: Target) -> list[dict[str, Any]]:
+    table = bookkeeping(target.dialect).runs
+    with target.reading() as connection:
+        return [dict(row) for row in connection.execute(select(table).order_by(table.c.started_at)).mappings()]
+
+
+def seconds_until_taken_over(process: Process, held: tuple[Held, str], url: str, holder: str | None) -> float:
+    workspace, address = held
+    Path("replicator.toml").write_text(
+        f'target = "{url}"\nbase_url = "{address}"\nobjects = ["Suppressions"]\n[jobs.held]\nevery = "1h"\n'
+    )
+    first = daemon(process, SEGMENT_TOKEN=TOKEN)
+    with first as leader, daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN) as standby:
+        assert workspace.asked.wait(40)
+        target = open_target(url)
+        wait_for(lambda: runs(target))
+        # The standby has begun, and looked.
+        time.sleep(4)
+        leader.kill()
+        leader.wait()
+        killed = time.monotonic()
+        if holder:
+            books = bookkeeping(target.dialect)
+            with target.begin() as connection:
+                connection.execute(update(books.leases).values(holder=holder))
+                connection.execute(update(books.runs).values(holder=holder))
+        workspace.go.set()
+        wait_for(lambda: len(runs(target)) == 2)
+        taken = time.monotonic() - killed
+        wait_for(lambda: [run["status"] for run in runs(target)] == ["failed", "done"])
+        target.close()
+        ended(standby)
+    return taken
+
+
+def test_the_run_of_a_killed_daemon_is_gone_on_with_by_the_one_beside_it(
+    process: Process, held: tuple[Held, str], target_url: str
+) -> None:
+    assert seconds_until_taken_over(process, held, target_url, None) < 8
+
+
+@pytest.mark.slow
+@pytest.mark.kinds("postgresql", "mariadb", "mysql")
+def test_the_run_of_a_daemon_on_a_machine_that_died_is_gone_on_with_within_seconds(
+    process: Process, held: tuple[Held, str], target_url: str
+) -> None:
+    assert 5 < seconds_until_taken_over(process, held, target_url, _ELSEWHERE) < 20
