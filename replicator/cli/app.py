@@ -19,6 +19,7 @@ from . import (
     init,
     jobs,
     objects,
+    password,
     pending,
     quarantine,
     refresh,
@@ -111,3 +112,4 @@ app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")
 app.add_typer(state.app, name="state")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(password.app, name="web")

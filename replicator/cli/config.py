@@ -51,6 +51,8 @@ def document(found: Configuration) -> dict[str, Any]:
     if found.web.listen:
         host, port = found.web.listen
         plain["web"]["listen"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    del plain["web"]["password"]
+    plain["web"]["password_hash"] = "***" if found.web.password_hash else None
     for job in plain["jobs"].values():
         del job["name"]
     return plain

@@ -20,7 +20,7 @@ import typer
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import load_all
 
-from . import logs, options, signals, turns, web
+from . import logs, options, page, signals, turns, web
 from .keeper import Keeper, options_of, perform
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def daemon(
     found = _loaded(environ, config)
     logs.begin(environ, as_json=log_format == "json", quiet=False)
     stop, reload, monitor = threading.Event(), threading.Event(), web.Monitor(environ)
-    door = web.Door(monitor)
+    door = web.Door(page.Kept(monitor, environ))
     door.follow(found.web)
     with signals.stopping(stop), _hung_up(reload):
         keepers = _started({}, found, environ)

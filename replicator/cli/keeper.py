@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from replicator.about import about
 from replicator.errors import ReplicatorError, RunLocked
 from replicator.settings.turns import wait_after
+from replicator.watch.live import Live
 
 from . import connection, progress, replicate, run, sending, turns
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from replicator.options import Options
     from replicator.outcome import ObjectResult, RunResult
@@ -51,6 +52,7 @@ class Keeper(threading.Thread):
         self._failures = 0
         self._seen, self._in_run = time.monotonic(), False
         self.tally: Tally = before.tally if before else Tally()
+        self.live: Live = before.live if before else Live()
 
     def age(self) -> float:
         """Seconds since the last sign of life."""
@@ -141,10 +143,13 @@ class Keeper(threading.Thread):
         self._alive()
         self._in_run = True
         try:
+            self.live.of_job(job.name)
+            shown = _Living(self._alive, self.live)
             result = perform(
-                self.environ, job, after, self.settings, self._asked_to_stop, tally=self.tally, alive=self._alive
+                self.environ, job, after, self.settings, self._asked_to_stop, tally=self.tally, shown=shown
             )
         finally:
+            self.live.over()
             self._in_run = False
             self._alive()
         level = logging.INFO if result.status in {"done", "interrupted"} else logging.WARNING
@@ -153,26 +158,35 @@ class Keeper(threading.Thread):
 
 
 class _Living(progress.Lines):
-    """Log lines, each of which is a sign of life as well."""
+    """Log lines, each of which is a sign of life as well, and shows on the status page."""
 
-    def __init__(self, alive: Callable[[], None]) -> None:
+    def __init__(self, alive: Callable[[], None], live: Live) -> None:
         super().__init__()
-        self._alive = alive
+        self._alive, self._live = alive, live
+
+    def began(self, run_id: str, objects: Sequence[str]) -> None:
+        self._alive()
+        self._live.began(run_id, objects)
+        super().began(run_id, objects)
 
     def reading(self, name: str, partitions: int) -> None:
         self._alive()
+        self._live.reading(name, partitions)
         super().reading(name, partitions)
 
     def page(self, name: str, *, rows: int, requests: int, done_partitions: int, total: int | None) -> None:
         self._alive()
+        self._live.page(name, rows=rows, requests=requests, done_partitions=done_partitions, total=total)
         super().page(name, rows=rows, requests=requests, done_partitions=done_partitions, total=total)
 
     def waiting(self, wait: Wait) -> None:
         self._alive()
+        self._live.waiting(wait)
         super().waiting(wait)
 
     def finished(self, result: ObjectResult) -> None:
         self._alive()
+        self._live.finished(result)
         super().finished(result)
 
 
@@ -184,7 +198,7 @@ def perform(
     stop: threading.Event,
     *,
     tally: Tally | None = None,
-    alive: Callable[[], None] = lambda: None,
+    shown: progress.Lines | None = None,
 ) -> RunResult:
     """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
 
@@ -192,7 +206,7 @@ def perform(
     """
     from replicator.run import replicate as perform_run
 
-    own, shown = threading.Event(), _Living(alive)
+    own, shown = threading.Event(), shown or progress.Lines()
     chosen = replace(options_of(settings, job), after=after)
     with (
         _following(stop, own),

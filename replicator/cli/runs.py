@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json as jsonlib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from replicator.errors import UsageError
-
 from . import connection, options
 from .text import table
-
-if TYPE_CHECKING:
-    from replicator.target.database import Target
 
 _COUNTS = ("inserted", "updated", "unchanged", "deleted", "quarantined", "requests")
 
@@ -33,10 +28,12 @@ def runs(
     prefix: options.Prefix = None,
 ) -> int:
     """Show the ledger: every run, or what one run did to each object."""
+    from replicator.watch.runs import newest, one
+
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     opened = connection.open_books(settings)
     try:
-        found = one(opened, run) if run else {"runs": every(opened, limit)}
+        found = one(opened, run) if run else {"runs": newest(opened, limit)}
     finally:
         opened.close()
     if json:
@@ -44,37 +41,6 @@ def runs(
     else:
         typer.echo(_one(found) if run else _every(found["runs"]))
     return 0
-
-
-def every(target: Target, limit: int) -> list[dict[str, Any]]:
-    """The newest runs."""
-    from sqlalchemy import select
-
-    from replicator.target.bookkeeping import bookkeeping
-
-    table_ = bookkeeping(target.dialect).runs
-    query = select(table_).where(table_.c.scope == target.place.scope).order_by(table_.c.started_at.desc()).limit(limit)
-    with target.reading() as reading:
-        return [dict(row) for row in reading.execute(query).mappings()]
-
-
-def one(target: Target, run: str) -> dict[str, Any]:
-    """The run whose id begins so, with its objects."""
-    from sqlalchemy import select
-
-    from replicator.target.bookkeeping import bookkeeping
-
-    books = bookkeeping(target.dialect)
-    mine = select(books.runs).where(books.runs.c.scope == target.place.scope)
-    with target.reading() as reading:
-        begins = books.runs.c.id.startswith(run, autoescape=True)
-        found = reading.execute(mine.where(begins).limit(2)).mappings().all()
-        if len(found) != 1:
-            what = "Several runs begin with" if found else "There is no run"
-            raise UsageError(f"{what} {run!r}: `replicator runs` lists them.")
-        objects = select(books.run_objects).where(books.run_objects.c.run_id == found[0]["id"])
-        rows = reading.execute(objects.order_by(books.run_objects.c.object)).mappings().all()
-    return {**found[0], "objects": [dict(row) for row in rows]}
 
 
 def _every(found: list[dict[str, Any]]) -> str:

@@ -1,4 +1,7 @@
-"""What the daemon tells monitors: /healthz, /readyz and /metrics. Every connection is asked by a thread of its own."""
+"""What the daemon tells monitors: /healthz, /readyz and /metrics. Every connection is asked by a thread of its own.
+
+And the door behind which a server answers them, and shows the status page (replicator/web).
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from typing import TYPE_CHECKING
 from replicator import __version__
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import Web
-from replicator.watch.listener import Answer, Listener
+from replicator.web.site import Answer
 
 from . import connection, resort
 
 if TYPE_CHECKING:
     from replicator.settings import Configuration, Settings
     from replicator.watch.figures import Figures
+    from replicator.web.server import Server
+    from replicator.web.site import Site
 
     from .keeper import Keeper
 
@@ -52,6 +57,10 @@ class Monitor:
         """From now on it is about these."""
         self._readings, self._asking = {}, {name: threading.Lock() for name in keepers}
         self._kept = found, dict(keepers)
+
+    def kept(self) -> tuple[Configuration | None, Mapping[str, Keeper]]:
+        """What it is about."""
+        return self._kept or (None, {})
 
     def answer(self, path: str) -> Answer | None:
         """None: there is no such path."""
@@ -117,12 +126,12 @@ class Monitor:
 
 
 class Door:
-    """The listener at the address that the configuration says now."""
+    """The server at the address that the configuration says now."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._web = Web()
-        self._listener: Listener | None = None
+        self._server: Server | None = None
 
     def follow(self, web: Web) -> None:
         """Moves to that address. Raises ConfigError where it cannot listen there; the old one stays."""
@@ -140,15 +149,27 @@ class Door:
         else:
             opened = self._opened(web)
         self.close()
-        self._web, self._listener = web, opened
+        self._web, self._server = web, opened
         if opened:
-            log.info("web listens", extra={"address": opened.address})
+            log.info("web listens", extra={"address": opened.address, "page": web.page})
 
-    def _opened(self, web: Web) -> Listener | None:
-        return Listener(*web.listen, self._monitor.answer) if web.listen else None
+    def _opened(self, web: Web) -> Server | None:
+        if not web.listen:
+            return None
+        from replicator.web.application import application
+        from replicator.web.server import Server
+
+        if web.password:
+            resort.remember(web.password)
+        return Server(*web.listen, application(self._site, web, web.listen[1]))
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0: nowhere."""
+        return self._server.port if self._server else 0
 
     def close(self) -> None:
         """Nobody is answered any more."""
-        if self._listener:
-            self._listener.close()
-        self._web, self._listener = Web(), None
+        if self._server:
+            self._server.close()
+        self._web, self._server = Web(), None

@@ -114,6 +114,8 @@ def _counts(value: Any) -> Mapping[str, int]:
     return value
 
 
+#: What is kept of the page's password: scrypt's parameters, the salt and the digest.
+HASHED = re.compile(r"scrypt:(\d{1,7}):(\d{1,2}):(\d{1,2}):([A-Za-z0-9_-]{16,}):([A-Za-z0-9_-]{43})")
 _PATH = Key(lambda value: Path(_text(value)), "the path of a file")
 #: Ours are added before and behind it, and PostgreSQL's names end at 63 characters.
 _NAME = Key(lambda value: _text(value, "[A-Za-z_][A-Za-z0-9_]{0,30}|"), "a name of letters, digits and _, at most 31")
@@ -224,4 +226,16 @@ JOB_KEYS: Mapping[str, Key] = {
     "time_zone": _ZONE,
     "jitter": _number(0, 86_400, float),
 }
-WEB_KEYS: Mapping[str, Key] = {"listen": Key(_address, "an address such as 127.0.0.1:8080")}
+WEB_KEYS: Mapping[str, Key] = {
+    "listen": Key(_address, "an address such as 127.0.0.1:8080"),
+    "page": Key(_flag, "true or false"),
+    "password_hash": Key(
+        lambda value: _text(value, HASHED.pattern), "a line as `replicator web password` makes it", secret=True
+    ),
+    "password_file": _PATH,
+    "url": Key(
+        lambda value: _text(value, r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?"),
+        "the address of the page without a path, such as https://replicator.example.com",
+    ),
+    "hosts": Key(_words, "a list of names such as replicator.internal"),
+}

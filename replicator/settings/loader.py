@@ -18,6 +18,7 @@ from typing import Any
 from replicator.errors import ConfigError
 from replicator.settings.keys import JOB_KEYS, KEYS, OBJECT_KEYS, WEB_KEYS, Key, key_bytes
 from replicator.settings.model import Configuration, Job, ObjectSettings, SandboxSettings, Settings, Web
+from replicator.settings.web import guarded
 
 DEFAULT_FILE = "replicator.toml"
 CONFIG_VARIABLE = "REPLICATOR_CONFIG"
@@ -93,14 +94,16 @@ class _Loader:
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         for name, job in jobs.items():
             self._refuse_without_push(name, job, values)
-        web = self._plain("web", self._table("web", self.table), WEB_KEYS)
+        web = Web(**self._plain("web", self._table("web", self.table), WEB_KEYS))
+        web, wrong = guarded(web, str(self.path))
+        self.problems += wrong
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
             jobs={name: Job(name=name, **each) for name, each in jobs.items()},
-            web=Web(**web),
+            web=web,
         )
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:

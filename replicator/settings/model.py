@@ -119,10 +119,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """Where the daemon answers monitors."""
+    """Where the daemon answers monitors, and shows its status page."""
 
     #: Host and port; None: nowhere.
     listen: tuple[str, int] | None = None
+    #: Whether there is a page besides what monitors ask.
+    page: bool = True
+    #: As `replicator web password` makes it.
+    password_hash: str | None = field(default=None, repr=False)
+    #: Holds such a hash, or the password itself.
+    password_file: Path | None = None
+    #: What that file holds.
+    password: str | None = field(default=None, repr=False)
+    #: Where people reach the page, if not at `listen`: that of a reverse proxy.
+    url: str | None = None
+    #: Further names by which it may be asked for.
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

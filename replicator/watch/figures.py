@@ -35,6 +35,9 @@ class LastRun:
     status: str
     began: datetime
     ended: datetime
+    id: str = ""
+    #: One sentence, where something went wrong.
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,10 @@ def _last(connection: Connection, books: Bookkeeping, scope: str) -> Sequence[La
     found = select(runs).join(newest, and_(same_job, runs.c.started_at == newest.c.began)).where(*ended)
     # Two runs by hand may have begun in the same moment.
     last = {row.job or "": row for row in connection.execute(found)}
-    return [LastRun(job, row.status, row.started_at, row.finished_at) for job, row in sorted(last.items())]
+    return [
+        LastRun(job, row.status, row.started_at, row.finished_at, row.id, row.error)
+        for job, row in sorted(last.items())
+    ]
 
 
 def _succeeded(connection: Connection, books: Bookkeeping, scope: str) -> datetime | None:

@@ -6,20 +6,24 @@ import re
 import signal
 import socket
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
 
-from replicator.cli import connection, keeper, web
+from replicator.cli import connection, keeper, page, web
 from replicator.cli.daemon import perform
 from replicator.errors import ConfigError
 from replicator.settings import Web, load_all
 from replicator.watch import figures, metrics
-from replicator.watch.listener import Answer, Listener
+from replicator.web import server
+from replicator.web.server import Server
+from replicator.web.site import Answer
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_daemon import QUICK, daemon, ended, runs, wait_for
 from tests.cli.test_stopping import Held, held
@@ -60,9 +64,9 @@ def test_a_daemon_that_keeps_its_jobs_is_alive_and_ready_and_tells_what_it_did(p
         assert get(port, "/healthz") == (200, "alive\n")
         wait_for(lambda: 'replicator_object_records{connection="default",object="Labels"}' in get(port, "/metrics")[1])
         told = values(get(port, "/metrics?x=1")[1])
-        assert get(port, "/") == (404, "There is no such page.\n")
+        assert get(port, "/nothing")[0] == 404
         assert get(port, "/healthz", "HEAD") == (200, "")
-        assert get(port, "/healthz", "POST")[0] == 501
+        assert get(port, "/healthz", "POST")[0] == 405
         lines = ended(started)
     assert get(port, "/healthz") == (0, "")
     assert told['replicator_object_records{connection="default",object="Labels"}'] == 6
@@ -105,7 +109,7 @@ def test_sighup_follows_the_address_and_one_that_is_taken_is_told(process: Proce
         file.write_text(f'{QUICK}[web]\nlisten = "127.0.0.1:{other}"\n')
         started.send_signal(signal.SIGHUP)
         wait_for(lambda: get(other, "/healthz")[0] == 200)
-        assert get(one, "/healthz")[0] == 0
+        wait_for(lambda: get(one, "/healthz")[0] == 0)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         file.write_text(f'{QUICK}[web]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
@@ -140,7 +144,7 @@ def test_what_is_no_address_is_refused(replicator: Run, folder: Path, address: s
 def test_the_address_is_shown_as_it_was_said(replicator: Run, folder: Path) -> None:
     (folder / "replicator.toml").write_text('[web]\nlisten = "[::1]:8080"\n')
     assert 'listen = "[::1]:8080"' in replicator("config", "show").out
-    assert 'listen = "0.0.0.0:1"' in replicator("config", "show", REPLICATOR_WEB_LISTEN="0.0.0.0:1").out
+    assert 'listen = "127.0.0.1:1"' in replicator("config", "show", REPLICATOR_WEB_LISTEN="127.0.0.1:1").out
 
 
 def test_the_figures_are_those_of_the_ledger_on_every_database(replicator: Run, folder: Path, target_url: str) -> None:
@@ -209,18 +213,40 @@ def test_a_connection_that_left_the_configuration_amidst_its_run_is_no_thread_th
         ended(started)
 
 
-def test_many_silent_clients_take_no_more_than_a_few_threads_and_all_are_let_go() -> None:
-    listener = Listener("127.0.0.1", 0, lambda path: Answer(200, path))
-    port = int(listener.address.rpartition(":")[2])
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+def test_many_clients_that_never_say_what_they_want_take_no_thread_each_and_all_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 1.0)
+    opened = Server("127.0.0.1", 0, echo)
+    threads = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", opened.port)) for _ in range(80)]
     try:
-        silent[-1].settimeout(10)
-        assert silent[-1].recv(1) == b""
+        for at, each in enumerate(silent):
+            # Some say nothing, some do not come to the end of it.
+            each.sendall((b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12")[at % 3])
+            each.settimeout(10)
+        assert threading.active_count() == threads
+        assert all(closed(each) for each in silent)
     finally:
         for each in silent:
             each.close()
-    wait_for(lambda: get(port, "/x") == (200, "/x"))
-    listener.close()
+    wait_for(lambda: get(opened.port, "/x") == (200, "/x"))
+    opened.close()
+
+
+def closed(client: socket.socket) -> bool:
+    """Once whatever it was told was read."""
+    try:
+        while client.recv(4096):
+            pass
+    except ConnectionError:
+        pass
+    return True
 
 
 def test_a_label_cannot_break_out_of_its_line() -> None:
@@ -237,12 +263,12 @@ def test_every_metric_is_written_as_prometheus_reads_it() -> None:
 
 def test_another_host_at_the_same_port_is_followed_and_the_old_one_stays_where_that_fails() -> None:
     port = free_port()
-    door = web.Door(web.Monitor({}))
+    door = web.Door(page.Kept(web.Monitor({}), {}))
     door.follow(Web(listen=("127.0.0.1", port)))
     with pytest.raises(ConfigError, match="Cannot listen on 192"):
-        door.follow(Web(listen=("192.0.2.1", port)))
+        door.follow(Web(listen=("192.0.2.1", port), page=False))
     assert get(port, "/healthz")[0] == 200
-    door.follow(Web(listen=("0.0.0.0", port)))  # noqa: S104
+    door.follow(Web(listen=("0.0.0.0", port), page=False))  # noqa: S104
     assert get(port, "/healthz")[0] == 200
     door.close()
     assert get(port, "/healthz")[0] == 0
