@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from replicator.partitions import Partition
     from replicator.rows import Layout
     from replicator.target.known import Listed
+
+
+#: When a person said so: after whatever was read.
+ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +27,12 @@ class Terms:
     reread: timedelta
     full: bool = False
     details: bool = False
-    #: Ids of which an audit event or a person says that they moved.
-    hints: frozenset[str] = frozenset()
+    #: Ids of which an audit event or a person says that they moved, and when that was heard of.
+    hints: Mapping[str, datetime] = field(default_factory=dict)
+
+    def moved_since(self, identifiers: Iterable[str], read_at: datetime) -> bool:
+        """Whether that was heard of after one of them was read."""
+        return any(self.hints[each] >= read_at for each in identifiers if each in self.hints)
 
 
 def mark_of(layout: Layout, partition: Partition, *, details: bool) -> str:
@@ -38,4 +47,4 @@ def is_due(layout: Layout, partition: Partition, known: Listed | None, terms: Te
         return True
     if known is None or known.listed_at is None or known.mark != mark_of(layout, partition, details=terms.details):
         return True
-    return terms.now - known.listed_at >= terms.reread or not terms.hints.isdisjoint(partition.params.values())
+    return terms.now - known.listed_at >= terms.reread or terms.moved_since(partition.params.values(), known.listed_at)

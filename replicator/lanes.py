@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from replicator import exact, masks
 from replicator.about import Threads, about
-from replicator.catalog import by_name
+from replicator.due import ALWAYS
 from replicator.edits import respell
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
+from replicator.hints import TRAIL, Hints, Moved
 from replicator.options import reads_details
 from replicator.outcome import ObjectResult, Progress, Status
 from replicator.reading import Figures, Progressed, Reading
@@ -25,7 +24,6 @@ from replicator.replicate import replicate
 from replicator.target.drift import note
 from replicator.target.live import live_rows
 from replicator.target.quarantine import Quarantine
-from replicator.target.schema import object_table
 from replicator.target.stage import Stage
 from replicator.target.state import State
 
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TRAIL = "AuditEvents"
 _READ = frozenset({"done", "partial"})
 _COUNTED = ("records", "inserted", "updated", "unchanged", "deleted", "duplicates", "filtered")
 
@@ -74,8 +71,7 @@ class Lanes:
         self.fatal: ReplicatorError | None = None
         #: Objects of which something is known, so that an event can say that it moved.
         self.known: frozenset[str] = frozenset()
-        self._named: frozenset[str] | None = None
-        self._naming = threading.Lock()
+        self.hints = Hints(around.target, around.ledger.books, around.ledger.run_id)
 
     def perform(self, objects: Sequence[Object], lanes: Executor) -> tuple[list[ObjectResult], ReplicatorError | None]:
         """Every object's result, and the error that stopped the run before its end."""
@@ -101,7 +97,7 @@ class Lanes:
         """After its parents; and after the audit trail, if that can tell what of it moved."""
         before = {parent.object for parent in thing.parents}
         if self._heeds(thing):
-            before.add(_TRAIL)
+            before.add(TRAIL)
         return before.isdisjoint(running) and before.isdisjoint(each.name for each in waiting)
 
     def _heeds(self, thing: Object) -> bool:
@@ -221,7 +217,7 @@ class Lanes:
             allow_deletes=thing.name in options.allow_deletes,
             hard=options.hard_of(thing),
             history=thing.name in options.history,
-            hints=self._hints(thing),
+            hints=self._moved(thing, now),
             reread=options.reread_of(thing),
             now=now,
             stop=around.stop,
@@ -230,24 +226,12 @@ class Lanes:
             also=also,
         )
 
-    def _hints(self, thing: Object) -> frozenset[str]:
-        """Ids that events of this run's audit trail name, and those that a person named."""
-        asked = self.around.options.ids
-        if not self._heeds(thing) or self.results.get(_TRAIL) is None:
+    def _moved(self, thing: Object, now: datetime) -> Moved:
+        """Ids that events of the audit trail name, with when those were stored, and ids that a person named."""
+        asked = dict.fromkeys(self.around.options.ids, ALWAYS)
+        if not self._heeds(thing) or TRAIL not in self.known:
             return asked
-        with self._naming:
-            if self._named is None:
-                self._named = self._named_by_events()
-        return asked | self._named
-
-    def _named_by_events(self) -> frozenset[str]:
-        layout = self._layout(by_name[_TRAIL])
-        table = object_table(self.around.target, layout)
-        query = select(table.c.resource_id).distinct().where(table.c._run_id == self.around.ledger.run_id)
-        # A read of ours leaves an event, too (resources.md, "Change detection").
-        query = query.where(table.c.type.not_like("%Retrieved"))
-        with self.around.target.reading() as connection:
-            return frozenset(connection.execute(query).scalars())
+        return {**self.hints.of(thing.name, now - self.around.options.reread_of(thing)), **asked}
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
         layout = self.around.layouts[name]

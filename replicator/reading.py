@@ -36,8 +36,8 @@ class Reading:
     hard: bool
     #: Each version of a row stays.
     history: bool
-    #: Ids of which an audit event or a person says that they moved.
-    hints: frozenset[str]
+    #: Ids of which an audit event or a person says that they moved, and when that was heard of.
+    hints: Mapping[str, datetime]
     #: What did not move is read again all the same when it was read this long ago.
     reread: timedelta
     now: datetime

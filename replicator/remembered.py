@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from replicator.due import Terms, is_due
+from replicator.due import ALWAYS, Terms, is_due
 from replicator.options import Options, layouts, reads_details
 from replicator.partitions import partitions
 from replicator.target import evolve, migrate
@@ -89,7 +89,7 @@ class _Reader:
             reread=self.options.reread_of(thing),
             full=self._full(thing),
             details=reads_details(thing, self.options),
-            hints=self.options.ids,
+            hints=dict.fromkeys(self.options.ids, ALWAYS),
         )
         layout = self.layouts[thing.name]
         every = partitions(thing, parents, (), self.now)

@@ -253,7 +253,7 @@ class _Replication:
         return Extraction(self.object, reading.client, reading.pool, reading.width, details, where)
 
     def _details(self) -> Details | None:
-        reading, name = self.reading, self.object.name
+        reading, name, terms = self.reading, self.object.name, self.reading.terms
         if not reading.details:
             return None
         with self.stage.target.reading() as connection:
@@ -264,7 +264,8 @@ class _Replication:
             known = {} if reading.full else self.stage.known.details(connection, name, table, *based)
 
         def is_due(detailed: Detailed) -> bool:
-            return reading.now - detailed.read_at >= reading.reread or detailed.id in reading.hints
+            read_at = detailed.read_at
+            return reading.now - read_at >= reading.reread or terms.moved_since([detailed.id], read_at)
 
         return Details(known, self.encoder.mark, is_due)
 

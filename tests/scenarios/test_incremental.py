@@ -103,6 +103,25 @@ def test_an_event_of_the_audit_trail_brings_the_children_of_its_record_forward(o
     assert counted.inserted == len(emails)
 
 
+def test_an_event_that_a_failed_run_stored_still_brings_the_children_forward(replica: Replica) -> None:
+    """Also in a run that does not read the trail; and once it did, no more."""
+    run(replica, "AuditEvents", "UserGroups", "UserGroupUsers")
+    group = replica.rows("user_groups", "WHERE member_count > 0 ORDER BY id")[0]
+    others = f"WHERE id NOT IN (SELECT id FROM user_group_users WHERE user_group_id = '{group['id']}') ORDER BY id"
+    emails = [row["email"] for row in replica.rows("user_group_users", others)][: int(group["member_count"])]
+    replica.network.write("PUT", f"/group/{group['id']}/users", {"emails": emails})
+    replica.network.on("/groups/*", net.error(404))
+    replica.network.on("/groups", net.error(400))
+    failed = run(replica, "AuditEvents", "UserGroups", "UserGroupUsers")
+    assert result(failed, "AuditEvents").status == "done"
+    assert result(failed, "UserGroupUsers").status != "done"
+    replica.network.heal()
+    run(replica, "UserGroups", "UserGroupUsers")
+    assert [path for path in replica.network.paths() if path.endswith("/users")] == [f"/groups/{group['id']}/users"]
+    run(replica, "AuditEvents", "UserGroups", "UserGroupUsers")
+    assert not [path for path in replica.network.paths() if path.endswith("/users")]
+
+
 def test_children_whose_listing_moved_while_it_was_read_are_read_again_by_the_next_run(one: Replica) -> None:
     one.network.on("/tracking-plans/*", net.data(lambda found: found["pagination"].update(totalEntries=99)))
     first = result(run(one, "TrackingPlanRules"), "TrackingPlanRules")
