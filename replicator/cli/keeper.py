@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from replicator import pace
 from replicator.about import about
 from replicator.errors import ReplicatorError, RunLocked
 from replicator.settings.turns import wait_after
@@ -219,6 +220,7 @@ def perform(
             return sending.after(result, target, client, chosen, settings, own) if job.sync else result
         finally:
             target.close()
+            pace.tidy()
 
 
 @contextmanager
