@@ -56,11 +56,10 @@ def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Ed
     base = _present(target, connection, layout)
     if base is None:
         return
-    changed, created, deleted = base.edited()
-    found = [_update(layout, row) for row in _rows(connection, changed)]
-    found += [_create(layout, row) for row in _rows(connection, created)]
-    found += [_other(layout, row, "delete") for row in _rows(connection, deleted)]
-    found += [_other(layout, row, "unknown") for row in _rows(connection, base.bare())]
+    found = [_update(layout, row) for row in _rows(connection, base.changed)]
+    found += [_create(layout, row) for row in _rows(connection, base.created)]
+    found += [_other(layout, row, "delete") for row in _rows(connection, base.deleted)]
+    found += [_other(layout, row, "unknown") for row in _rows(connection, base.bare)]
     yield from sorted((each for each in found if each), key=lambda each: each.id)
 
 
@@ -70,8 +69,7 @@ def respell(target: Target, lease: Lease, layout: Layout) -> None:
         base = _present(target, connection, layout)
         if base is None:
             return
-        changed, _, _ = base.edited()
-        rows = [row for row in _rows(connection, changed) if _update(layout, row) is None]
+        rows = [row for row in _rows(connection, base.changed) if _update(layout, row) is None]
     if not rows:
         return
     with target.begin() as connection:

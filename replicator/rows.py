@@ -10,7 +10,7 @@ record is rebuilt. Two names in `_extra` are ours:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,11 @@ class Layout:
         tail = (("_partition", Type.TEXT),) if self.object.partitioned else ()
         middle = tuple((column.name, column.type) for column in self.columns)
         return (*head, *middle, ("_extra", Type.JSON), ("_fingerprint", Type.TEXT), *tail)
+
+    @cached_property
+    def shape(self) -> tuple[Hashable, ...]:
+        """What its tables look like."""
+        return self.object.name, self.object.table, self.staged, tuple(sorted(self.names.items()))
 
     def called(self, name: str) -> str:
         """What the column of that name is called in the database; the program goes by the name."""

@@ -33,7 +33,7 @@ from sqlalchemy import column as bare_column
 from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -84,20 +84,21 @@ class Base:
         """None for an object that nobody can edit."""
         if not layout.object.editable:
             return None
-        rows = object_table(target, layout) if table is None else table
-        return cls(rows, base_table(target, layout), layout.primary_key)
+        if table is None or table is object_table(target, layout):
+            return _base(target, layout)
+        return cls(table, base_table(target, layout), layout.primary_key)
 
     @cached_property
     def compared(self) -> tuple[str, ...]:
         """The columns in which an edit shows."""
         return tuple(each.key for each in self.base.columns if each.key not in {self.key, "_partition"})
 
-    @property
+    @cached_property
     def known(self) -> ColumnElement[bool]:
         """Of a row: it has a base."""
         return self._base_where(self.base.c[self.key] == self.table.c[self.key])
 
-    @property
+    @cached_property
     def unedited(self) -> ColumnElement[bool]:
         """Of a row: it is as its base."""
         same = (self.table.c[name].is_not_distinct_from(self.base.c[name]) for name in self.compared)
@@ -106,12 +107,12 @@ class Base:
     def _base_where(self, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
         return select(literal(1)).select_from(self.base).where(*conditions).correlate(self.table).exists()
 
-    @property
+    @cached_property
     def local(self) -> ColumnElement[bool]:
         """Of a row: it came from no run, but from a person."""
         return or_(self.table.c._run_id.is_(None), self.table.c._run_id == "")
 
-    @property
+    @cached_property
     def follows(self) -> ColumnElement[bool]:
         """Of a live row whose record is gone: it may go with it."""
         return or_(self.unedited, and_(~self.known, ~self.local))
@@ -127,15 +128,23 @@ class Base:
         return select(literal(1)).select_from(self.base).where(same).correlate(source).exists()
 
     def is_filled(self, connection: Connection) -> bool:
-        return connection.execute(select(literal(1)).select_from(self.base).limit(1)).first() is not None
+        return connection.execute(self._any).first() is not None
 
-    def agree(self, connection: Connection, run_id: str) -> None:
-        """What that run published is what both sides agree on; what it buried has no base any more."""
-        mine = self.table.c._run_id == run_id
+    @cached_property
+    def _any(self) -> Any:
+        return select(literal(1)).select_from(self.base).limit(1)
+
+    def agree(self, connection: Connection, run_id: str, now: datetime) -> None:
+        """What that run published at that moment is what both sides agree on; what it buried has no base any more.
+
+        What the run wrote before may have been edited since.
+        """
+        alive = self.table.c._deleted_at.is_(None)
+        mine = (self.table.c._run_id == run_id, or_(self.table.c._synced_at == now, self.table.c._deleted_at == now))
         if self.is_filled(connection):
-            moved = select(self.table.c[self.key]).where(mine)
+            moved = select(self.table.c[self.key]).where(*mine)
             connection.execute(delete(self.base).where(self.base.c[self.key].in_(moved)))
-        self._insert(connection, mine, self.table.c._deleted_at.is_(None))
+        self._insert(connection, *mine, alive)
 
     def adopt(self, connection: Connection, source: Any, published: dict[str, ColumnElement[Any]]) -> None:
         """Rows without a base that are as their record is now get one."""
@@ -169,22 +178,43 @@ class Base:
         left = select(literal(1)).select_from(self.table).where(*live).correlate(self.base).exists()
         connection.execute(delete(self.base).where(~left, *gone))
 
-    def edited(self) -> Sequence[Any]:
-        """Queries of the rows beside their bases: the updates, the creations, and the wishes to delete."""
-        ours = self._ours()
-        bases = [each.label(f"base_{each.key}") for each in self.base.columns]
-        same = self.table.c[self.key] == self.base.c[self.key]
+    @cached_property
+    def changed(self) -> Any:
+        """A query of the rows that were updated, beside their bases."""
         differs = or_(*(self.table.c[name].is_distinct_from(self.base.c[name]) for name in self.compared))
-        alive = self.table.c._deleted_at.is_(None)
-        both = select(*ours, *bases).select_from(self.table.join(self.base, same)).where(alive, differs)
-        new = select(*ours).where(alive, self.local, ~self.known)
-        here = select(literal(1)).select_from(self.table).where(same, alive).correlate(self.base).exists()
-        return both, new, select(*bases).where(~here)
+        both = self.table.join(self.base, self._same)
+        return select(*self._ours, *self._bases).select_from(both).where(self._alive, differs)
 
+    @cached_property
+    def created(self) -> Any:
+        """A query of the rows that a person added."""
+        return select(*self._ours).where(self._alive, self.local, ~self.known)
+
+    @cached_property
+    def deleted(self) -> Any:
+        """A query of the bases whose rows a person deleted."""
+        same = (self._same, self._alive)
+        here = select(literal(1)).select_from(self.table).where(*same).correlate(self.base).exists()
+        return select(*self._bases).where(~here)
+
+    @cached_property
     def bare(self) -> Any:
         """A query of the rows that came from a run and have no base: nobody knows what was agreed on."""
-        return select(*self._ours()).where(self.table.c._deleted_at.is_(None), ~self.local, ~self.known)
+        return select(*self._ours).where(self._alive, ~self.local, ~self.known)
 
+    @property
+    def _same(self) -> ColumnElement[bool]:
+        return self.table.c[self.key] == self.base.c[self.key]
+
+    @property
+    def _alive(self) -> ColumnElement[bool]:
+        return self.table.c._deleted_at.is_(None)
+
+    @property
+    def _bases(self) -> list[Any]:
+        return [each.label(f"base_{each.key}") for each in self.base.columns]
+
+    @property
     def _ours(self) -> list[Any]:
         said = [cast(self.table.c[name], Text).label(f"local_{name}") for name in SAID]
         return [*(self.table.c[each.key].label(f"local_{each.key}") for each in self.base.columns), *said]
@@ -194,3 +224,8 @@ class Base:
         said = or_(*(self.table.c[name].is_not(None) for name in SAID))
         statement = update(self.table).where(*mine, said, self.unedited).values(dict.fromkeys(SAID))
         connection.execute(statement)
+
+
+@once
+def _base(target: Target, layout: Layout) -> Base:
+    return Base(object_table(target, layout), base_table(target, layout), layout.primary_key)

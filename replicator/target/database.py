@@ -21,7 +21,7 @@ from replicator.errors import ConfigError, TargetUnusable
 from replicator.target.dialects import DIALECTS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL
 
     from replicator.target.dialects import Dialect
@@ -63,8 +63,8 @@ class Target:
     server: str
     place: Place
     _writing: Any = field(default_factory=threading.Lock)
-    #: Each table is described once, so that SQLAlchemy compiles a statement about it once.
-    tables: dict[Any, Table] = field(default_factory=dict, repr=False, compare=False)
+    #: Each table is described once, so that SQLAlchemy compiles a statement about it once (schema.once).
+    tables: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

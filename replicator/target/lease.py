@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from replicator.errors import RunLocked
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
@@ -61,10 +62,7 @@ class Lease:
 
     def check(self, connection: Connection) -> None:
         """Raises RunLocked when another run took over; holds a take-over back until the transaction ends."""
-        leases = self.books.leases
-        epoch = connection.execute(
-            select(leases.c.epoch).where(leases.c.name == self.name).with_for_update(read=True)
-        ).scalar()
+        epoch: int | None = connection.execute(_epoch_of(self.books), {"lease": self.name}).scalar()
         if epoch != self.epoch:
             raise RunLocked(
                 f"Another run took over {self.where} while this one was paused or cut off;"
@@ -90,6 +88,13 @@ class Lease:
             .where(leases.c.name == self.name, leases.c.epoch == self.epoch)
             .values(run_id=None, holder=None)
         )
+
+
+@lru_cache(maxsize=8)
+def _epoch_of(books: Bookkeeping) -> Select[Any]:
+    """Made once: each transaction of a run asks for it."""
+    leases = books.leases
+    return select(leases.c.epoch).where(leases.c.name == bindparam("lease")).with_for_update(read=True)
 
 
 def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:

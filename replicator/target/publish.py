@@ -162,7 +162,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
         counts = merge.perform(staged, filled=filled)
         _prove(name, counts, staged, promised)
-        merge.agree(filled=filled)
+        merge.agree(counts, filled=filled)
         duplicates = staged - counts.records - counts.filtered
         counts = replace(counts, duplicates=duplicates, kept=publication.kept)
         if counts.absent and counts.duplicates and not publication.repeats:
@@ -408,12 +408,13 @@ class _Merge:
     def _name(self) -> str:
         return self.stage.layout.object.name
 
-    def agree(self, *, filled: bool) -> None:
+    def agree(self, counts: Counts, *, filled: bool) -> None:
         """Moves the bases along with the rows."""
         base = self.base
         if base is None:
             return
-        base.agree(self.connection, self.publication.run_id)
+        if counts.inserted or counts.updated or counts.deleted:
+            base.agree(self.connection, self.publication.run_id, self.now)
         if not filled:
             return
         source = self._source()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Column, Index, MetaData, Table, text
+from sqlalchemy.schema import CreateTable, DropTable
 
 from replicator.catalog.model import Type
 from replicator.target.bookkeeping import table_name
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 
 _FINGERPRINT = 32
 
+Made = TypeVar("Made")
 
-def once(make: Callable[[Target, Layout], Table]) -> Callable[[Target, Layout], Table]:
-    """Keeps the description of a table with its target, for each layout."""
 
-    def made(target: Target, layout: Layout) -> Table:
-        names = tuple(sorted(layout.names.items()))
-        key = (make.__name__, layout.object.name, layout.object.table, layout.staged, names)
-        found = target.tables.get(key)
+def once(make: Callable[[Target, Layout], Made]) -> Callable[[Target, Layout], Made]:
+    """Keeps the description of a table, or what is said of it, with its target, for each layout."""
+
+    def made(target: Target, layout: Layout) -> Made:
+        key = (make, layout.shape)
+        found: Made | None = target.tables.get(key)
         if found is None:
             found = target.tables[key] = make(target, layout)
         return found
@@ -97,6 +99,15 @@ def stage_table(target: Target, layout: Layout) -> Table:
         **dialect.table_arguments(),
         **dialect.stage_arguments,
     )
+
+
+@once
+def stage_ddl(target: Target, layout: Layout) -> tuple[str, str]:
+    """How the stage is dropped, if it is there, and how it is made: the database is not asked whether it is."""
+    table, dialect = stage_table(target, layout), target.engine.dialect
+    made = (DropTable(table, if_exists=True), CreateTable(table))
+    drop, create = (str(each.compile(dialect=dialect)) for each in made)
+    return drop, create
 
 
 def column(target: Target, layout: Layout, name: str, kind: Type, *, stage: bool = False) -> Column[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from replicator import exact
 from replicator.errors import TargetError
 from replicator.target.known import Known
-from replicator.target.schema import stage_table
+from replicator.target.schema import stage_ddl, stage_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -92,8 +92,8 @@ class Stage:
         """An empty stage for a new listing; `began` goes into the object's state."""
         self.refused.clear()
         with self.lease.guarding(self.target) as connection:
-            self.table.drop(connection, checkfirst=True)
-            self.table.create(connection)
+            for statement in stage_ddl(self.target, self.layout):
+                connection.exec_driver_sql(statement)
         with self.target.explained():
             self.target.attempt(lambda: self._began(began))
 
@@ -164,6 +164,6 @@ class Stage:
         """Removes the stage once it is published. One that stays behind is replaced by the next listing."""
         try:
             with self.lease.guarding(self.target) as connection:
-                self.table.drop(connection, checkfirst=True)
+                connection.exec_driver_sql(stage_ddl(self.target, self.layout)[0])
         except TargetError as why:
             log.warning("stage stays behind", extra={"object": self.layout.object.name, "why": str(why)})

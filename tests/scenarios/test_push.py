@@ -575,3 +575,26 @@ def test_what_was_deleted_through_here_ends_in_the_history_too(filled: Replica) 
     filled.run("SourceFunctions", history=kept)
     last = filled.rows("source_functions_history", f"WHERE id = '{was['id']}' AND _valid_to IS NULL")
     assert [bool(row["_deleted"]) for row in last] == [True]
+
+
+def test_an_edit_of_a_row_that_this_push_just_made_stays_an_edit(filled: Replica) -> None:
+    for name in ("Ours 1", "Ours 2"):
+        filled.do("INSERT INTO tracking_plans (name, type) VALUES (:n, 'LIVE')", n=name)
+    edited: list[str] = []
+
+    def meanwhile(request: Request, answer: Response) -> Response:
+        made = filled.rows("tracking_plans", "WHERE name LIKE 'Ours %' AND id LIKE 'tp!_%' ESCAPE '!'")
+        if made and not edited:
+            edited.append(made[0]["id"])
+            filled.do("UPDATE tracking_plans SET description = 'Since' WHERE id = :id", id=edited[0])
+        return answer
+
+    filled.network.on("*", meanwhile)
+    assert [each.outcome for each in pushed(filled)] == ["done", "done"]
+    filled.network.heal()
+    (step,) = planned(filled)
+    assert (step.id, [(each.name, each.after) for each in step.changes]) == (edited[0], [("description", "Since")])
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    theirs = filled.network.write("GET", f"/tracking-plans/{edited[0]}")["trackingPlan"]
+    assert theirs["description"] == "Since"
+    quiet(filled)

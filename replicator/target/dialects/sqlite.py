@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Boolean, Float, Index, Integer, MetaData, Text, event
+from sqlalchemy import Boolean, Float, Integer, Text, event
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeDecorator
@@ -92,9 +92,9 @@ class SQLite:
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql(
-                "BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE"
-            )
+            how = "BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE"
+            with driven(connection) as driver:
+                driver.execute(how)
 
     def inspect(self, connection: Connection) -> str:
         if sqlite3.sqlite_version_info < (3, 35):
@@ -149,9 +149,10 @@ class SQLite:
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """A join of two tables without an index there is quadratic; this one has all that a comparison needs."""
         compared = [name for name in (key, "_fingerprint", "_partition") if name in stage.c]
-        # On a copy: an index of its own would be made again with the next stage of that name.
-        copy = stage.to_metadata(MetaData())
-        Index(f"ix_{stage.name}", *(copy.c[name] for name in compared)).create(connection, checkfirst=True)
+        quote = connection.dialect.identifier_preparer
+        names = ", ".join(quote.quote(name) for name in compared)
+        index = quote.quote(f"ix_{stage.name}")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {index} ON {quote.format_table(stage)} ({names})")
 
     def read_through(self, key: ColumnElement[Any]) -> ColumnElement[Any]:
         """A unary plus keeps its planner from the key's index (www.sqlite.org/optoverview.html).
