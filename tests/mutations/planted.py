@@ -339,9 +339,16 @@ MUTATIONS = (
     Mutation(
         "push: what a run published is no base",
         "target/publish.py",
-        "        merge.agree(filled=filled)\n",
+        "        merge.agree(counts, filled=filled)\n",
         "",
         EDITS,
+    ),
+    Mutation(
+        "push: what the run wrote before is agreed on again",
+        "target/base.py",
+        "mine = (self.table.c._run_id == run_id, or_(self.table.c._synced_at == now, self.table.c._deleted_at == now))",
+        "mine = (self.table.c._run_id == run_id,)",
+        PUSH,
     ),
     Mutation(
         "push: what both sides deleted stays a wish",

@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parents[2] / "replicator"
 OPEN = frozenset({"commit", "begin", "begin_nested", "begin_twophase", "raw_connection", "connect", "create_engine"})
 SENDS = frozenset({"send", "stream", "request", "urlopen", "create_connection", "connect_tcp"})
 #: Whose `begin` is ours: Target's goes through `transaction`, the others' commit nothing by themselves.
-OURS = frozenset({"target", "stage", "ledger", "logs"})
+OURS = frozenset({"target", "stage", "ledger", "logs", "sessions"})
 EXEMPT = {
     ("target/database.py", "reading", "connect"): "it only reads; nothing is committed",
     ("target/database.py", "open_target", "create_engine"): "the one engine, whose transactions `transaction` makes",
     ("cli/connection.py", "open_nowhere", "create_engine"): "an empty database in memory, for a dry run",
     ("target/dialects/postgresql.py", "_session", "commit"): "a new session's settings, before any transaction",
     ("segment/wire.py", "send", "stream"): "the transport itself: the client sends through it alone",
+    ("web/guard.py", "_dressed", "send"): "an answer to a browser",
     ("segment/wire.py", "connect_tcp", "connect_tcp"): "opens the connection of a request that is being sent",
 }
 BRACKETS = {
