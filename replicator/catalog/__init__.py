@@ -83,11 +83,16 @@ def _plain(word: str) -> str:
 
 
 _BY_PLAIN_NAME = {_plain(declared.name): declared for declared in OBJECTS}
+#: How alike a word and a name are, of 1, for the name to be proposed.
+_ALIKE = 0.5
 _LEFT_OUT_PLAIN = {_plain(name): name for name in LEFT_OUT}
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:
-    return max(names, key=lambda name: SequenceMatcher(None, _plain(word), _plain(name)).ratio())
+    """A name that may have been meant, as the end of a sentence; else where the names stand."""
+    likeness = {name: SequenceMatcher(None, _plain(word), _plain(name)).ratio() for name in names}
+    nearest = max(likeness, key=likeness.__getitem__)
+    return f"the nearest is {nearest}" if likeness[nearest] >= _ALIKE else "`replicator objects` lists them"
 
 
 def find(name: str) -> Object:
@@ -97,7 +102,7 @@ def find(name: str) -> Object:
         return _BY_PLAIN_NAME[plain]
     if plain in _LEFT_OUT_PLAIN:
         raise UsageError(_cannot_be_replicated(plain))
-    raise UsageError(f'There is no object "{name}"; the nearest name is {_nearest(name, by_name)}.')
+    raise UsageError(f'There is no object "{name}"; {_nearest(name, by_name)}.')
 
 
 def _cannot_be_replicated(plain: str) -> str:
@@ -120,8 +125,7 @@ def _matches(word: str) -> set[str]:
         return matched
     if plain in _LEFT_OUT_PLAIN:
         raise UsageError(_cannot_be_replicated(plain))
-    nearest = _nearest(word, (*by_name, *GROUPS))
-    raise UsageError(f'No object or group is called "{word}"; the nearest is {nearest}.')
+    raise UsageError(f'No object or group is called "{word}"; {_nearest(word, (*by_name, *GROUPS))}.')
 
 
 def select(words: Sequence[str]) -> tuple[Object, ...]:

@@ -23,11 +23,15 @@ app = typer.Typer(no_args_is_help=True, help="Check the configuration, or show w
 
 
 @app.command()
-def check(context: typer.Context, *, config: options.Config = None) -> int:
+def check(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
     """Read the file and the environment, and name every problem; ask neither Segment nor a database."""
     found = load_all(context.obj or {}, {}, config=config)
     _refuse_unknown_objects(found)
     _refuse_unknown_columns(found)
+    if json:
+        told = {"status": "done", "connections": list(found.connections), "jobs": list(found.jobs)}
+        typer.echo(jsonlib.dumps(told, ensure_ascii=False))
+        return 0
     counted = f"{plural(len(found.connections), 'connection')}, {plural(len(found.jobs), 'job')}"
     typer.echo(f"The configuration is right: {counted}.")
     return 0

@@ -104,6 +104,8 @@ def words(given: Sequence[str] | None, verb: Kind) -> tuple[str, ...]:
     for word in given or ():
         if word.startswith("--"):
             name = word.partition("=")[0]
+            if name in OPTIONS[verb]:
+                raise UsageError(f"{name} stands after --, where every word is a name: put options before it.")
             near = get_close_matches(name, OPTIONS[verb], n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else ". See replicator --help."
             raise UsageError(f"There is no option {name}{hint}")

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from replicator.errors import ReplicatorError
 
 DEBUG = "REPLICATOR_DEBUG"
 NOW = 128 + signal.SIGINT
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """Performs the command; never raises, and flushes what was printed."""
-    try:
-        code = _perform(words, environ)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code
+    with _streams():
+        try:
+            code = _perform(words, environ)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has enough. Python would complain once more at its end.
+            _discard()
+            return 1
+        except OSError as error:
+            _complain(f"error: Cannot write the output: {(error.strerror or '').lower()}.")
+            _discard()
+            return 1
+        return code
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """A standard stream that was closed before the start is None in Python; what goes there is lost."""
+    closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    with ExitStack() as opened:
+        for name in closed:
+            setattr(sys, name, opened.enter_context(Path(os.devnull).open("w", encoding="utf-8")))
+        yield
+        for name in closed:
+            setattr(sys, name, None)
+
+
+def _discard() -> None:
+    """What is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -33,11 +58,11 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
         result = app(list(words), prog_name="replicator", obj=environ, standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
         return NOW
-    except Exception as error:  # noqa: BLE001 - the last resort
+    except Exception as error:
+        if _unwritten(error):
+            raise
         sentence, code = _told(error)
         _complain(f"error: {scrubbed(sentence, environ)}")
         if environ.get(DEBUG):
@@ -47,6 +72,13 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
                 json.dumps({"status": "failed", "error": scrubbed(sentence, environ), "exit_code": code}) + "\n"
             )
         return code
+
+
+def _unwritten(error: Exception) -> bool:
+    """Whether our own output has nowhere to go; other files have names."""
+    if not isinstance(error, OSError):
+        return False
+    return isinstance(error, BrokenPipeError) or (error.errno in _NO_ROOM and error.filename is None)
 
 
 def _complain(text: str) -> None:
@@ -62,7 +94,10 @@ def _told(error: Exception) -> tuple[str, int]:
     if callable(told):
         context = getattr(error, "ctx", None)
         advice = f" See {context.command_path} --help." if context else ""
-        return f"{str(told()).rstrip('.')}.{advice}", 2
+        words = str(told()).rstrip(".")
+        return f"{words}{'' if words.endswith('?') else '.'}{advice}", 2
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return f"Cannot write {error.filename}: {(error.strerror or '').lower()}.", 1
     if type(error).__name__ == "Abort":
         return "Stopped.", NOW
     sentence = (

@@ -31,6 +31,7 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
+    "sqlite": "sqlite",
 }
 
 
@@ -154,9 +155,9 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
+        # A URL may come from another program and name its driver; the only ones here are ours.
         scheme = parsed.drivername.split("+")[0]
-        if "+" not in parsed.drivername or scheme == "mariadb":
-            parsed = parsed.set(drivername=_DRIVERS.get(scheme, parsed.drivername))
+        parsed = parsed.set(drivername=_DRIVERS.get(scheme, parsed.drivername))
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         raise ConfigError(
@@ -171,6 +172,10 @@ def _parse(url: str) -> URL:
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise ConfigError(
             "The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db."
+        )
+    if not parsed.database and not parsed.query:
+        raise ConfigError(
+            f"The target names no database: add it, as in {parsed.get_backend_name()}://user@host/database."
         )
     return parsed
 

@@ -32,6 +32,12 @@ def revision(connection: Connection, dialect: Dialect) -> str | None:
     return found
 
 
+def lost(connection: Connection, dialect: Dialect) -> list[str]:
+    """Our own tables that an earlier run made and that somebody dropped or renamed."""
+    there = set(inspect(connection).get_table_names(schema=dialect.schema or None))
+    return sorted(table.name for table in bookkeeping(dialect).metadata.tables.values() if table.name not in there)
+
+
 def migrate(target: Target, *, allowed: bool = True) -> str | None:
     """Applies what is missing and returns the revision it found. Raises SchemaNewer, or SchemaFrozen if not allowed."""
     with target.reading() as connection:

@@ -160,3 +160,20 @@ def test_bookkeeping_of_a_newer_program_is_left_alone(replicator: Run) -> None:
         outcome = replicator(*verb)
         assert "a newer segment-replicator wrote it. Upgrade this installation." in outcome.error
         assert outcome.code == 2
+
+
+def test_a_bookkeeping_table_that_somebody_dropped_is_named(replicator: Run, database: Database) -> None:
+    words = ("Labels", "--region", "sandbox", "--target", database.url)
+    assert replicator("replicate", *words).code == 0
+    leases = "replicator.leases" if database.kind == "postgresql" else "_replicator_leases"
+    perform(database.url, f"DROP TABLE {leases}")
+    outcome = replicator("replicate", *words)
+    assert "a table is missing that an earlier run made" in outcome.error
+    assert "drop the bookkeeping whole" in outcome.error
+    assert outcome.code == 1
+    told = replicator("check", *words)
+    assert (
+        f"Missing in {told.out.partition('Missing in ')[2].partition(': ')[0]}: {leases.rsplit('.', maxsplit=1)[-1]}."
+        in told.out
+    )
+    assert told.code != 0

@@ -67,6 +67,7 @@ def test_show_shows_what_holds_for_one_object_and_that_means_the_same(replicator
     (folder / "replicator.toml").write_text(before)
     assert replicator("config", "show").out == before
     assert replicator("config", "check").code == 0
+    assert list(replicator("config", "check", "--json").document["connections"]) == ["a", "b"]
 
 
 def test_one_connection_of_several_is_named_before_the_verb(replicator: Run, folder: Path) -> None:

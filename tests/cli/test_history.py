@@ -143,7 +143,7 @@ def test_a_record_of_a_natural_key_is_named_by_its_parts(kept: Run) -> None:
     [
         (("history", "Labels", "none", "such"), "The history of Labels has no record 'none such'. "),
         (("history", "Roles", "r1"), "No history of Roles is kept in "),
-        (("history", "Lables", "r1"), 'There is no object "Lables"; the nearest name is Labels.'),
+        (("history", "Lables", "r1"), 'There is no object "Lables"; the nearest is Labels.'),
         (("diff", "--from", "-1d", "Labels", "Roles"), "No history of Roles is kept in "),
         (("diff", "--from", "soon"), "'soon' is no moment: give one such as 2026-11-01"),
         (("diff", "--from", "now", "--to", "-1d"), "--to -1d is before --from now: exchange them."),

@@ -67,7 +67,7 @@ def test_usage_is_refreshed_in_every_month_that_is_there(replicator: Run) -> Non
 
 def test_what_was_never_replicated_is_told(replicator: Run) -> None:
     assert "There is no file replica.db" in replicator("refresh", "Labels", *SANDBOX).error
-    assert 'There is no object "Lables"; the nearest name is Labels.' in replicator("refresh", "Lables").error
+    assert 'There is no object "Lables"; the nearest is Labels.' in replicator("refresh", "Lables").error
 
 
 def test_the_refresh_of_an_object_that_shrank_needs_a_person(replicator: Run, folder: Path) -> None:

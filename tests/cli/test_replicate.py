@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,3 +199,25 @@ def test_a_reader_that_has_enough_ends_the_program_quietly(process: Process) -> 
         err = started.stderr.read()
         started.wait(timeout=30)
     assert err == ""
+
+
+def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("words", ["objects", "replicate Labels --region sandbox --json", "replicat"])
+def test_without_standard_streams_a_command_does_its_work(process: Process, words: str) -> None:
+    for closed in ("<&-", ">&-", ">&- 2>&-"):
+        script = f"{sys.executable} -m replicator {words} {closed}"
+        done = shell(script, process.folder)
+        assert done.returncode == (2 if words == "replicat" else 0), done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", ["objects", "objects TrackingPlans --json"])
+def test_output_that_cannot_be_written_is_one_sentence(process: Process, words: str) -> None:
+    script = f"{sys.executable} -m replicator {words} > /dev/full"
+    done = shell(script, process.folder)
+    assert done.stderr == "error: Cannot write the output: no space left on device.\n"
+    assert done.returncode == 1

@@ -133,6 +133,14 @@ def driven(connection: Connection) -> Iterator[Any]:
         raise wrapped from error
 
 
+def missing(where: str, code: str) -> str:
+    """The sentence where somebody dropped or renamed a table; a run makes those of objects again, but not our own."""
+    return (
+        f"Cannot use {where}: a table is missing that an earlier run made ({code})."
+        " Restore it from a backup, or drop the bookkeeping whole, so that the next run makes it anew."
+    )
+
+
 def refusal(where: str, parts: Mapping[str, str | None], code: str) -> str:
     """The sentence for a statement that the database refused; it names what the user can look at, and no value."""
     about = ", ".join(f"{part} {name}" for part, name in parts.items() if name)

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, refusal
+from replicator.target.dialects.base import driven, missing, refusal
 from replicator.target.dialects.delimited import delimited
 from replicator.target.dialects.local_infile import NAME, REJECTED, OfferingConnection
 
@@ -52,6 +52,7 @@ _SENTENCES = {
 _BAD_VALUE = {1048, 1153, 1264, 1265, 1292, 1366, 1406, 3140, 3141, 3156, 3157, 4025, 9301}
 _LOAD_REFUSED = {1148, 1290, REJECTED, 3948, 4166}
 _INCORRECT = 1366
+_NO_TABLE = 1146
 #: What the server's words about a refused row name; they quote its values too, which stay out of our sentence.
 _NAMED = {
     1048: ("column", re.compile(r"Column '([^']+)'")),
@@ -267,6 +268,8 @@ class MySQL:
         number = _number(error.orig)
         if sentence := _SENTENCES.get(number):
             return TargetUnusable(f"Cannot use {where}: {sentence} (error {number}).")
+        if number == _NO_TABLE:
+            return TargetError(missing(where, f"error {number}"))
         if error.connection_invalidated or number == 0:
             return TargetUnusable(f"The connection to {where} broke: run again, it goes on where it stopped.")
         parts = _about(number, str(error.orig.args[1]) if error.orig and len(error.orig.args) > 1 else "")

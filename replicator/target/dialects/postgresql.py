@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, refusal
+from replicator.target.dialects.base import driven, missing, refusal
 from replicator.target.dialects.delimited import delimited
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _SENTENCES = {
     "40P01": "other sessions made each of five tries fail: run again when they are done",
     "55P03": "another session holds a lock on the table for too long",
 }
+_NO_TABLE = "42P01"
 
 
 class PostgreSQL:
@@ -165,6 +166,8 @@ class PostgreSQL:
             return TargetUnusable(
                 f"The connection to {where} broke (SQLSTATE {state}): run again, it goes on where it stopped."
             )
+        if state == _NO_TABLE:
+            return TargetError(missing(where, f"SQLSTATE {state}"))
         diagnosis = getattr(error.orig, "diag", None)
         parts = {part: getattr(diagnosis, f"{part}_name", None) for part in ("table", "column", "constraint")}
         return TargetError(refusal(where, parts, f"SQLSTATE {state}"))

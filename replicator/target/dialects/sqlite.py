@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from replicator.catalog.model import Type
 from replicator.convert import time_text
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, refusal
+from replicator.target.dialects.base import driven, missing, refusal
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
@@ -180,6 +180,8 @@ class SQLite:
             return None
         if sentence := _SENTENCES.get(code & 0xFF):
             return TargetUnusable(f"Cannot use {where}: {sentence} ({getattr(error.orig, 'sqlite_errorname', code)}).")
+        if str(error.orig).startswith("no such table"):
+            return TargetError(missing(where, "SQLITE_ERROR"))
         about = _CONSTRAINT.match(str(error.orig))
         parts = {"constraint": f"{about[1]} {about[2] or ''}".strip()} if about else {}
         return TargetError(refusal(where, parts, getattr(error.orig, "sqlite_errorname", str(code))))
