@@ -7,12 +7,12 @@ in the answer, the fields that tell its records apart, and how the records lie i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from replicator.sandbox import Request, Sandbox
+from replicator.sandbox import Request, Response
 
 Record = dict[str, Any]
 
@@ -28,10 +28,23 @@ class Found:
 class Walk:
     """All records of each object, in the order of the API."""
 
-    def __init__(self, sandbox: Sandbox, *, period: str, volume: Mapping[str, str], summary: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        sandbox: Callable[[Request], Response],
+        *,
+        period: str,
+        volume: Mapping[str, str],
+        summary: Mapping[str, str],
+    ) -> None:
         self.sandbox, self.period, self.volume, self.summary = sandbox, period, dict(volume), dict(summary)
         self.found: dict[str, list[Found]] = {}
         self.identity: dict[str, tuple[str, ...]] = {}
+
+    def standing(self) -> dict[str, list[Found]]:
+        """What stands still where nobody changes it, less what hangs on spaces."""
+        for part in (self._plain, self._functions, self._connections, self._people):
+            part()
+        return self.found
 
     def everything(self) -> dict[str, list[Found]]:
         for part in (self._plain, self._functions, self._connections, self._people, self._spaces, self._series):

@@ -1,0 +1,1 @@
+"""Endurance: the daemon for minutes or hours, with everything going wrong that can (README.md)."""
