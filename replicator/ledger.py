@@ -29,6 +29,8 @@ _COUNTS = (
 
 #: The modes of runs that read no listing: they send edits, or settle what is to be sent.
 SENDING = ("push", "resolve", "restore")
+#: What is said of a run that never came to its end.
+KILLED = "it was killed or cut off; the next run went on where it stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,9 @@ class Ledger:
     def close_dead(self) -> None:
         """Ends the rows of runs that were killed. For who holds the lease: no other run goes on."""
         runs = self.books.runs
-        why = "it was killed or cut off; the next run went on where it stopped"
         left = (runs.c.scope == self.target.place.scope, runs.c.status == "running", runs.c.id != self.run_id)
         with self.target.begin() as connection:
-            ended = {"status": "failed", "error": why, "finished_at": runs.c.heartbeat_at}
+            ended = {"status": "failed", "error": KILLED, "finished_at": runs.c.heartbeat_at}
             connection.execute(update(runs).where(*left).values(**ended))
 
     def note(self, **values: Any) -> None:

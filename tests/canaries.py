@@ -30,12 +30,14 @@ TOKEN_WORD = "TokenCanary"
 TOKEN = f"{TOKEN_WORD}-0123456789-{TOKEN_WORD}"
 #: In every secret that the sandbox makes up, and in the code of its functions, which is no secret in its own column.
 MADE_UP_WORD, CODE_WORD = "FakeSecret", "FakeCode"
+#: In the addresses of webhooks and the passwords of mail servers that alerts are sent to.
+ALERT_WORD = "AlertCanary"
 
 CHANNELS = ("output", "log", "error", "files", "database")
-_SECRET = (TOKEN_WORD, PASSWORD_WORD, MADE_UP_WORD)
+_SECRET = (TOKEN_WORD, PASSWORD_WORD, MADE_UP_WORD, ALERT_WORD)
 _WORDS = {channel: _SECRET if channel in {"files", "database"} else (*_SECRET, CODE_WORD) for channel in CHANNELS}
 #: Where a person puts a secret for the program to read it: files by their ending or name, and the word of that secret.
-_GIVEN = {".toml": PASSWORD_WORD, "token": TOKEN_WORD}
+_GIVEN = {".toml": PASSWORD_WORD, "token": TOKEN_WORD, ".secret": ALERT_WORD}
 _SQLITE = b"SQLite format 3\0"
 
 

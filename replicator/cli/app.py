@@ -10,6 +10,7 @@ from replicator import __version__
 from replicator.settings import CONNECTION_VARIABLE
 
 from . import (
+    alerts,
     check,
     config,
     conflicts,
@@ -108,6 +109,7 @@ app.command()(history.history)
 app.command()(history.diff)
 app.command("as-of", context_settings=WORDS)(history.as_of)
 app.command()(sandbox.sandbox)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")
 app.add_typer(state.app, name="state")

@@ -59,7 +59,16 @@ def document(found: Configuration) -> dict[str, Any]:
     plain["web"]["password_hash"] = "***" if found.web.password_hash else None
     for job in plain["jobs"].values():
         del job["name"]
+        job["alerts"] = _told({key: value for key, value in job["alerts"].items() if value is not None})
+    plain["alerts"] = _told(plain["alerts"])
+    if found.alerts.mail_server:
+        plain["alerts"]["mail_server"] = "{}:{}".format(*found.alerts.mail_server)
     return plain
+
+
+def _told(alerts: dict[str, Any]) -> dict[str, Any]:
+    hidden = {key: "***" for key in ("webhook_url", "mail_password") if alerts.get(key)}
+    return alerts | hidden
 
 
 def _plain(value: object) -> object:

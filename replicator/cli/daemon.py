@@ -20,7 +20,7 @@ import typer
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import load_all
 
-from . import logs, options, page, signals, turns, web
+from . import alerting, logs, options, page, signals, turns, web
 from .keeper import Keeper, options_of, perform
 
 if TYPE_CHECKING:
@@ -50,18 +50,23 @@ def daemon(
     logs.begin(environ, as_json=log_format == "json", quiet=False)
     stop, reload, monitor = threading.Event(), threading.Event(), web.Monitor(environ)
     door = web.Door(page.Kept(monitor, environ))
+    teller = alerting.Teller(environ)
     door.follow(found.web)
     with signals.stopping(stop), _hung_up(reload):
         keepers = _started({}, found, environ)
         monitor.follow(found, keepers)
+        teller.follow(found, keepers)
+        teller.start()
         while not stop.wait(0.5):
             if reload.is_set():
                 reload.clear()
                 found = _reloaded(environ, config) or found
                 keepers = _started(keepers, found, environ)
                 monitor.follow(found, keepers)
+                teller.follow(found, keepers)
                 _moved(door, found)
         door.close()
+        teller.end()
         for keeper in keepers.values():
             keeper.end(now=True)
         ended = _joined(list(keepers.values()), GRACE)

@@ -16,7 +16,7 @@ from replicator.errors import ReplicatorError, RunLocked
 from replicator.settings.turns import wait_after
 from replicator.watch.live import Live
 
-from . import connection, progress, replicate, run, sending, turns
+from . import connection, progress, replicate, run, sending, turns, unbegun
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Keeper(threading.Thread):
         self._seen, self._in_run = time.monotonic(), False
         self.tally: Tally = before.tally if before else Tally()
         self.live: Live = before.live if before else Live()
+        #: How many times a turn was taken here, whatever came of it.
+        self.ended = 0
 
     def age(self) -> float:
         """Seconds since the last sign of life."""
@@ -152,6 +154,7 @@ class Keeper(threading.Thread):
         finally:
             self.live.over()
             self._in_run = False
+            self.ended += 1
             self._alive()
         level = logging.INFO if result.status in {"done", "interrupted"} else logging.WARNING
         why = {"why": result.error} if result.error else {}
@@ -211,7 +214,7 @@ def perform(
     chosen = replace(options_of(settings, job), after=after)
     with (
         _following(stop, own),
-        connection.open_client(settings, environ, stop=own, on_wait=shown.waiting) as client,
+        unbegun.open_client(settings, environ, chosen, stop=own, on_wait=shown.waiting) as client,
         (tally or Tally()).counting(client.counters),
     ):
         target = connection.open_database(settings)

@@ -14,7 +14,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options
+from . import alerting, connection, options, unbegun
 
 if TYPE_CHECKING:
     from replicator.run import Options, RunResult
@@ -61,7 +61,8 @@ def replicate(
     refuse(settings, chosen)
     if dry_run:
         return _dry_run(context, settings, chosen, as_json=json)
-    return perform(context, settings, chosen, as_json=json)
+    with alerting.afterwards(context.obj, config, settings):
+        return perform(context, settings, chosen, as_json=json)
 
 
 def allowed(names: Sequence[str] | None) -> frozenset[str]:
@@ -104,7 +105,7 @@ def told(context: typer.Context, settings: Settings, chosen: Options, *, as_json
     logs.begin(context.obj, as_json=as_json, quiet=shown.on_terminal)
     with (
         signals.stopping(stop),
-        connection.open_client(settings, context.obj, stop=stop, on_wait=shown.waiting) as client,
+        unbegun.open_client(settings, context.obj, chosen, stop=stop, on_wait=shown.waiting) as client,
     ):
         target = connection.open_database(settings)
         try:

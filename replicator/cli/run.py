@@ -11,7 +11,7 @@ import typer
 from replicator.errors import ReplicatorError, UsageError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import connection, options, replicate, resort, sync
+from . import alerting, connection, options, replicate, resort, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,8 @@ def run(
     for name in _connections(wanted, environ.get(CONNECTION_VARIABLE)):
         typer.echo(f"{wanted.name} of connection {name}:")
         try:
-            result = perform(context, wanted, found.connections[name])
+            with alerting.afterwards(environ, config, found.connections[name], name):
+                result = perform(context, wanted, found.connections[name])
         except ReplicatorError as error:
             # What stops this connection's run leaves the others right.
             typer.echo(f"error: {resort.scrubbed(str(error), environ)}", err=True)

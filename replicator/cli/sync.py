@@ -16,7 +16,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options, pending, replicate, sending
+from . import alerting, connection, options, pending, replicate, sending
 from .text import plural
 
 if TYPE_CHECKING:
@@ -144,10 +144,11 @@ def sync(
     many = replicate.allowed(allow_deletes)
     chosen = connection.run_options(settings, words, allow_deletes=many)
     replicate.refuse(settings, chosen)
-    code = replicate.perform(context, settings, chosen, as_json=json)
-    if not settings.push or code in {1, 2}:
-        return code
-    return push(context, settings, chosen, as_json=json) or code
+    with alerting.afterwards(context.obj, config, settings):
+        code = replicate.perform(context, settings, chosen, as_json=json)
+        if not settings.push or code in {1, 2}:
+            return code
+        return push(context, settings, chosen, as_json=json) or code
 
 
 def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ keys       how each is read, and what is expected of it
 loader     the places in which they are said, and which goes first
 """
 
+from replicator.settings.alerts import Alerts, JobAlerts
 from replicator.settings.keys import KEYS, months
 from replicator.settings.loader import (
     CONFIG_VARIABLE,
@@ -32,10 +33,12 @@ __all__ = [
     "CONNECTION_VARIABLE",
     "DEFAULT_FILE",
     "KEYS",
+    "Alerts",
     "Configuration",
     "Deletes",
     "Extended",
     "Job",
+    "JobAlerts",
     "Mode",
     "ObjectSettings",
     "Policy",

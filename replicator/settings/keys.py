@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from replicator.settings import schedule
+from replicator.settings import alerts, schedule
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 #: A range of more months than this is a typing mistake.
@@ -225,6 +225,32 @@ JOB_KEYS: Mapping[str, Key] = {
     "every": Key(_interval, "an interval from 5s to 366d, such as 15m"),
     "time_zone": _ZONE,
     "jitter": _number(0, 86_400, float),
+}
+#: Of [alerts], and of [jobs.NAME.alerts].
+_STALE_AFTER = Key(_interval, "an interval from 5s to 366d, such as 26h")
+_WEBHOOK = Key(alerts.webhook, "an https URL, or an http one on this machine", secret=True, in_file=False)
+_MAIL_TO = Key(alerts.addresses, "a list of mail addresses such as ops@example.com")
+ALERT_KEYS: Mapping[str, Key] = {
+    "on": Key(alerts.kinds(alerts.KINDS), f"a list of {', '.join(alerts.KINDS)}"),
+    "stale_after": _STALE_AFTER,
+    "pending_after": _STALE_AFTER,
+    "webhook_url": _WEBHOOK,
+    "webhook_url_file": _PATH,
+    "mail_to": _MAIL_TO,
+    "mail_from": Key(alerts.address, "a mail address such as replicator@example.com"),
+    "mail_server": Key(_address, "a host and a port such as smtp.example.com:587"),
+    "mail_tls": _one_of("starttls", "tls", "off"),
+    "mail_user": Key(_text, "a name"),
+    "mail_password": Key(_text, "a password", secret=True, in_file=False),
+    "mail_password_file": _PATH,
+    "ca_file": _PATH,
+}
+JOB_ALERT_KEYS: Mapping[str, Key] = {
+    "on": Key(alerts.kinds(alerts.JOB_KINDS), f"a list of {', '.join(alerts.JOB_KINDS)}"),
+    "stale_after": _STALE_AFTER,
+    "webhook_url": _WEBHOOK,
+    "webhook_url_file": _PATH,
+    "mail_to": _MAIL_TO,
 }
 WEB_KEYS: Mapping[str, Key] = {
     "listen": Key(_address, "an address such as 127.0.0.1:8080"),

@@ -8,16 +8,25 @@ problems are reported at once, and no value of a secret is ever shown.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import JOB_KEYS, KEYS, OBJECT_KEYS, WEB_KEYS, Key, key_bytes
+from replicator.settings.alerts import Alerts, JobAlerts, contradictions
+from replicator.settings.keys import (
+    ALERT_KEYS,
+    JOB_ALERT_KEYS,
+    JOB_KEYS,
+    KEYS,
+    OBJECT_KEYS,
+    WEB_KEYS,
+    Key,
+    key_bytes,
+)
 from replicator.settings.model import Configuration, Job, ObjectSettings, SandboxSettings, Settings, Web
+from replicator.settings.sentences import parsed, sentence, unknown
 from replicator.settings.web import guarded
 
 DEFAULT_FILE = "replicator.toml"
@@ -25,15 +34,10 @@ CONFIG_VARIABLE = "REPLICATOR_CONFIG"
 CONNECTION_VARIABLE = "REPLICATOR_CONNECTION"
 #: What the one connection is called where the file names none.
 DEFAULT_CONNECTION = "default"
-_ADVICE = (
-    "a token belongs into no configuration file: set SEGMENT_TOKEN, or put it into a file of its own and name that with"
-    " SEGMENT_TOKEN_FILE or token_file"
-)
-_LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("connections", "jobs", "object", "web")
+_TABLES = ("alerts", "connections", "jobs", "object", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class _Loader:
         self.environ = environ
         named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
         self.path = named or Path(DEFAULT_FILE)
-        self.table = _parsed(self.path) if named or self.path.is_file() else {}
+        self.table = parsed(self.path) if named or self.path.is_file() else {}
         self.options = {key: value for key, value in options.items() if value is not None}
 
     def configuration(self) -> Configuration:
@@ -97,12 +101,17 @@ class _Loader:
         web = Web(**self._plain("web", self._table("web", self.table), WEB_KEYS))
         web, wrong = guarded(web, str(self.path))
         self.problems += wrong
+        alerts = self._plain("alerts", self._table("alerts", self.table), ALERT_KEYS)
+        self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()})
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
-            raise ConfigError(_sentence(list(dict.fromkeys(self.problems))))
+            raise ConfigError(sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
-            jobs={name: Job(name=name, **each) for name, each in jobs.items()},
+            jobs={
+                name: Job(name=name, **{**each, "alerts": JobAlerts(**each["alerts"])}) for name, each in jobs.items()
+            },
+            alerts=Alerts(**alerts),
             web=web,
         )
 
@@ -130,7 +139,7 @@ class _Loader:
             each = self._table(name, tables, f"{prefix}object.")
             where = f"{prefix}object.{name}"
             for key in sorted(each.keys() - OBJECT_KEYS.keys()):
-                self.problems.append(f"{where}.{key} in {self.path}: {_unknown(key, list(OBJECT_KEYS))}")
+                self.problems.append(f"{where}.{key} in {self.path}: {unknown(key, list(OBJECT_KEYS))}")
             places = [self._file(f"{where}.", dict(each))]
             read = {key: self._value(key, OBJECT_KEYS[key], places) for key in OBJECT_KEYS if key in each}
             plain = name.replace("_", "").lower()
@@ -184,14 +193,17 @@ class _Loader:
                 )
 
     def _job(self, name: str, table: Mapping[str, Any], connections: tuple[str, ...]) -> dict[str, Any]:
-        values = {"connections": connections, **self._plain(f"jobs.{name}", table, JOB_KEYS)}
+        inner = self._table("alerts", table, f"jobs.{name}.")
+        own = {key: value for key, value in table.items() if key != "alerts"}
+        values = {"connections": connections, **self._plain(f"jobs.{name}", own, JOB_KEYS, ("alerts",))}
+        values["alerts"] = self._plain(f"jobs.{name}.alerts", inner, JOB_ALERT_KEYS)
         if "schedule" in values and "every" in values:
             self.problems.append(
                 f"jobs.{name}.schedule and jobs.{name}.every in {self.path} exclude one another: give one of them"
             )
         for each in sorted(set(values["connections"]) - set(connections)):
             self.problems.append(
-                f"jobs.{name}.connections in {self.path}: {_unknown(each, list(connections), 'connection')}"
+                f"jobs.{name}.connections in {self.path}: {unknown(each, list(connections), 'connection')}"
             )
         return values
 
@@ -203,13 +215,22 @@ class _Loader:
                 " send nothing"
             )
 
-    def _plain(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
+    def _plain(
+        self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key], tables: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """The values of a table that the file alone may hold, or the variable REPLICATOR_TABLE_KEY."""
-        for key in sorted(table.keys() - keys.keys()):
-            self.problems.append(f"{prefix}.{key} in {self.path}: {_unknown(key, list(keys))}")
+        allowed = [key for key, each in keys.items() if each.in_file]
+        for key in sorted(table.keys() - set(allowed)):
+            told = unknown(key, [*allowed, *tables])
+            if key in keys:
+                told = f"a secret belongs into no configuration file: set {variable(f'{prefix}.{key}')}, or {key}_file"
+            self.problems.append(f"{prefix}.{key} in {self.path}: {told}")
         named = {key: f"{prefix}.{key}" for key in keys}
         said = {key: self.environ[variable(name)] for key, name in named.items() if self.environ.get(variable(name))}
-        places = [_Place(lambda key: variable(named[key]), said), self._file(f"{prefix}.", dict(table))]
+        places = [
+            _Place(lambda key: variable(named[key]), said),
+            self._file(f"{prefix}.", {key: table[key] for key in allowed if key in table}),
+        ]
         return {key: value for key in keys if (value := self._value(key, keys[key], places)) is not None}
 
     def _variables(self, connection: str = "") -> _Place:
@@ -229,7 +250,7 @@ class _Loader:
         known = [key for key, each in KEYS.items() if each.in_file]
         tables = () if prefix else _TABLES
         for key in sorted(flat.keys() - set(known)):
-            self.problems.append(f"{prefix}{key} in {self.path}: {_unknown(key, [*known, *tables])}")
+            self.problems.append(f"{prefix}{key} in {self.path}: {unknown(key, [*known, *tables])}")
         return {key: value for key, value in flat.items() if key in known}
 
     def _settle_rivals(self, places: Sequence[_Place]) -> None:
@@ -272,32 +293,3 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     sandbox = {key.removeprefix("sandbox."): value for key, value in values.items() if "." in key}
     own = {key: value for key, value in values.items() if "." not in key}
     return Settings(**own, sandbox=SandboxSettings(**sandbox))
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        reason = (error.strerror or "no file").lower()
-        raise ConfigError(f"Cannot read the configuration file {path}: {reason}. Name another with --config.") from None
-    except ValueError as error:
-        raise ConfigError(f"The configuration file {path} is no TOML: {_place(error)}. Correct it there.") from None
-
-
-def _place(error: ValueError) -> str:
-    """Where it is broken; the parser's own words may quote a secret."""
-    found = re.search(r"\(at (.*?)\)", str(error))
-    return f"it cannot be read at {found[1]}" if found else "it is not in UTF-8"
-
-
-def _unknown(key: str, known: list[str], what: str = "setting") -> str:
-    if _LOOKS_LIKE_TOKEN.search(key) and not get_close_matches(key, ["token_file"], cutoff=0.85):
-        return _ADVICE
-    nearest = get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"there is no such {what}; the nearest is {nearest[0]}"
-
-
-def _sentence(problems: list[str]) -> str:
-    if len(problems) == 1:
-        return f"{problems[0]}."
-    return "\n  - ".join([f"{len(problems)} settings are wrong:", *problems])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from replicator.settings.alerts import Alerts, JobAlerts
 from replicator.settings.schedule import Schedule, interval
 
 Extended = Literal["auto", "on", "off"]
@@ -108,6 +109,7 @@ class Job:
     time_zone: str = "UTC"
     #: Seconds by which its time is put off at most.
     jitter: float = 0.0
+    alerts: JobAlerts = field(default_factory=JobAlerts)
 
     @property
     def timing(self) -> Schedule | None:
@@ -144,3 +146,4 @@ class Configuration:
     connections: Mapping[str, Settings]
     jobs: Mapping[str, Job] = field(default_factory=dict)
     web: Web = field(default_factory=Web)
+    alerts: Alerts = field(default_factory=Alerts)

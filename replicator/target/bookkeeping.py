@@ -12,6 +12,8 @@ schema_changes   what was added to the object tables, and the drift that was see
 leases           who may commit, with an epoch that only grows
 push_journal     each write to Segment: what, for which record, before, after, how it ended; committed before it is sent
 conflicts        edits that the workspace contradicts, with all three versions, until a person decides
+alerts           what needs a person: since when, why, and when it was over
+alert_tells      which channel was told what of each, or when it is tried again
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, MetaData, Table, false
 
 from replicator.catalog.model import Type
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0005"
+REVISION = "0006"
 PREFIX = "_replicator_"
 
 
@@ -49,6 +51,8 @@ class Bookkeeping:
     leases: Table
     push_journal: Table
     conflicts: Table
+    alerts: Table
+    alert_tells: Table
 
 
 def table_name(dialect: Dialect, name: str) -> str:
@@ -169,6 +173,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("change", long, nullable=False),
             Column("run_id", word),
             Column("seen_at", moment, nullable=False),
+            Column("drift", Boolean(create_constraint=False), nullable=False, server_default=false()),
         ),
         leases=table(
             "leases",
@@ -196,5 +201,26 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             *(Column(name, long) for name in ("base", "local", "remote")),
             Column("run_id", word, nullable=False),
             Column("seen_at", moment, nullable=False),
+        ),
+        alerts=table(
+            "alerts",
+            key("id"),
+            *(Column(name, word, nullable=False) for name in ("scope", "kind", "job", "object", "detail")),
+            Column("why", long, nullable=False),
+            Column("run_id", word),
+            Column("opened_at", moment, nullable=False),
+            Column("closed_at", moment),
+        ),
+        alert_tells=table(
+            "alert_tells",
+            key("alert_id"),
+            key("channel"),
+            Column("told", word, nullable=False),
+            *counts("attempts"),
+            Column("due_at", moment, nullable=False),
+            Column("claim", word),
+            Column("claimed_at", moment),
+            Column("told_at", moment),
+            Column("error", long),
         ),
     )

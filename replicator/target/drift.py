@@ -33,7 +33,8 @@ def note(
     query = select(table.c.change).where(table.c.scope == scope, table.c.object == name)
     known = set(connection.execute(query).scalars())
     new = [each for each in said if each not in known][: max(0, _MOST - len(known))]
-    shared = {"scope": scope, "object": name, "run_id": run_id, "seen_at": target.dialect.now(connection)}
+    shared = {"scope": scope, "object": name, "run_id": run_id, "drift": True}
+    shared["seen_at"] = target.dialect.now(connection)
     if new:
         connection.execute(insert(table), [{"id": uuid.uuid4().hex, "change": each, **shared} for each in new])
     for each in new:

@@ -22,11 +22,14 @@ EXEMPT = {
     ("target/dialects/postgresql.py", "_session", "commit"): "a new session's settings, before any transaction",
     ("segment/wire.py", "send", "stream"): "the transport itself: the client sends through it alone",
     ("web/guard.py", "_dressed", "send"): "an answer to a browser",
+    ("alerts/channels.py", "post", "request"): "the transport itself: `deliver` sends through it alone",
+    ("alerts/channels.py", "post", "connect"): "to a mail server, likewise",
     ("segment/wire.py", "connect_tcp", "connect_tcp"): "opens the connection of a request that is being sent",
 }
 BRACKETS = {
     ("target/database.py", "transaction"): ("begin", "after begin", "before commit", "after commit"),
     ("segment/client.py", "_exchange"): ("before request", "send", "after request"),
+    ("alerts/perform.py", "deliver"): ("before alert", "send", "after alert"),
 }
 
 
