@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from replicator.partitions import HELD
+
 if TYPE_CHECKING:
     from replicator.partitions import Partition
     from replicator.rows import Layout
@@ -43,6 +45,8 @@ def mark_of(layout: Layout, partition: Partition, *, details: bool) -> str:
 def is_due(layout: Layout, partition: Partition, known: Listed | None, terms: Terms) -> bool:
     """Whether the partition must be read, or nothing says that it moved since it was read last."""
     thing = layout.object
+    if partition.mark == HELD:
+        return False
     if terms.full or not thing.parents or thing.window or thing.restless:
         return True
     if known is None or known.listed_at is None or known.mark != mark_of(layout, partition, details=terms.details):

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import inspect, update
+from sqlalchemy import inspect, select, update
 
 from replicator.convert import sent
-from replicator.merge.values import holds_mask, same
+from replicator.merge.values import alike, holds_mask
 from replicator.target.base import Base, bound
 
 if TYPE_CHECKING:
@@ -63,8 +63,21 @@ def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Ed
     yield from sorted((each for each in found if each), key=lambda each: each.id)
 
 
+def agreed_rules(target: Target, connection: Connection, layout: Layout, plan: str) -> dict[tuple[Any, ...], Any]:
+    """Of a plan's rules, by type, key and version, the JSON Schema that both sides last agreed on."""
+    base = _present(target, connection, layout)
+    if base is None:
+        return {}
+    names = ("type", "key", "version", "json_schema")
+    query = select(*(base.base.c[name].label(f"base_{name}") for name in names)).where(
+        base.base.c.tracking_plan_id == plan
+    )
+    rows = [[_value(layout, row, "base", name) for name in names] for row in _rows(connection, query)]
+    return {tuple(identity): schema for *identity, schema in rows}
+
+
 def respell(target: Target, lease: Lease, layout: Layout) -> None:
-    """Lets the base take over JSON that somebody only wrote in another way, so that its row goes on to follow."""
+    """Lets the base take over what was only written in another way (JSON, no text), so that its row follows again."""
     with target.reading() as connection:
         base = _present(target, connection, layout)
         if base is None:
@@ -110,7 +123,7 @@ def _names(layout: Layout) -> list[str]:
 
 def _update(layout: Layout, row: Mapping[str, Any]) -> Edit | None:
     fields = [_field(layout, row, name) for name in _names(layout)]
-    changed = tuple(field for field in fields if not same(field.base, field.local))
+    changed = tuple(field for field in fields if not alike(field.base, field.local))
     if not changed:
         return None
     return _edit(layout, row, "update", "base", changed, [why for each in changed for why in _refusals(layout, each)])
@@ -122,12 +135,12 @@ def _field(layout: Layout, row: Mapping[str, Any], name: str) -> Field:
 
 def _create(layout: Layout, row: Mapping[str, Any]) -> Edit:
     values = {name: _value(layout, row, "local", name) for name in _names(layout)}
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value not in (None, "")}
     fields = tuple(Field(name, None, value, row[f"local_{name}"]) for name, value in given.items())
     thing = layout.object
     allowed = {*thing.editable, *thing.creatable}
     why = [f"Segment sets {each.name} itself: leave it out" for each in fields if each.name not in allowed]
-    why += [f"{name} is needed" for name in _needed(thing) if values.get(name) is None]
+    why += [f"{name} is needed" for name in _needed(thing) if name not in given]
     why += [reason for each in fields for reason in _unfit(layout, each)]
     return _edit(layout, row, "create", "local", fields, why)
 
@@ -171,5 +184,5 @@ def _unfit(layout: Layout, field: Field) -> Iterator[str]:
     if field.name in layout.hidden:
         # What is hidden in it would be lost in Segment, or be overwritten with its mask.
         yield f"{field.name} is masked here by the configuration, at least in part, so that it cannot be sent"
-    elif holds_mask(field.local) and not same(field.base, field.local):
+    elif holds_mask(field.local):
         yield f"{field.name} holds a masked secret, which cannot be sent"

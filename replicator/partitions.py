@@ -40,6 +40,9 @@ class Partition:
 #: The live rows of each parent, by its name; each has its `_fingerprint`.
 Parents = Mapping[str, Iterable[Mapping[str, Any]]]
 
+#: In place of the fingerprint of a parent whose children are not read.
+HELD = "held"
+
 
 def partitions(
     thing: Object, parent_rows: Parents, periods: Sequence[str], now: datetime, since: str | None = None

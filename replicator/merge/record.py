@@ -22,7 +22,7 @@ from replicator.merge.model import (
     Shape,
     Side,
 )
-from replicator.merge.values import holds_mask, masked, same, text_of
+from replicator.merge.values import holds_mask, masked, present, same, text_of
 
 #: Keywords of JSON Schema whose lists are sets, and those whose values are data and no schemas.
 _SETS = frozenset({"required", "enum", "type"})
@@ -34,14 +34,14 @@ def merge(
 ) -> Result:
     """What makes the two sides equal without losing an edit of either; a field without a shape is merged whole.
 
-    A null field is the same as an absent one. What was added on both sides and differs is a conflict, so that with an
-    empty base (nothing is known of an earlier sync) equal records are adopted and unequal ones wait. A masked secret is
-    no edit and is never pushed. `prefer` decides what would be a conflict otherwise, but for a masked secret.
+    A null or empty field is the same as an absent one. What was added on both sides and differs is a conflict, so that
+    with an empty base (nothing is known of an earlier sync) equal records are adopted and unequal ones wait. A masked
+    secret is no edit and is never pushed. `prefer` decides what would be a conflict otherwise, but for a masked secret.
     """
     trace = _Trace(prefer)
     value: Record = {}
     for name in sorted(base.keys() | local.keys() | remote.keys()):
-        was, ours, theirs = (_field(side, name) for side in (base, local, remote))
+        was, ours, theirs = (present(side.get(name)) for side in (base, local, remote))
         _put(value, name, _merge(trace, (name,), was, ours, theirs, shapes.get(name, Shape.WHOLE)))
     return trace.result(value, base, local, remote)
 
@@ -72,11 +72,6 @@ class _Trace:
                 return Pull(value, tuple(self.pulled))
             case _:
                 return Equal(value)
-
-
-def _field(side: Record, name: str) -> Any:
-    value = side.get(name)
-    return ABSENT if value is None else value
 
 
 def _put(into: Record, name: str, value: Any) -> None:

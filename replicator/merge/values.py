@@ -22,6 +22,23 @@ def same(one: Any, other: Any) -> bool:
     return text_of(one) == text_of(other)
 
 
+def present(field: Any) -> Any:
+    """A field that is null or an empty text is the same as one that is absent."""
+    return ABSENT if field is None or field == "" else field
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two fields say the same."""
+    return same(present(one), present(other))
+
+
+def holds(whole: Any, part: Any) -> bool:
+    """Whether each property of the part is in the whole, to which the server may have added some of its own."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(name in whole and holds(whole[name], value) for name, value in part.items())
+    return same(whole, part)
+
+
 def masked(value: Any) -> bool:
     """Whether this stands for a secret that is not here: Segment's dots, or our own digest."""
     return isinstance(value, str) and (value.startswith(masks.PREFIX) or (value != "" and not value.strip(_DOTS)))

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from replicator.merge import ABSENT, Conflict, Equal, Side, merge
-from replicator.merge.values import same, text_of
+from replicator.catalog.model import Type
+from replicator.merge import Conflict, Equal, Side, merge
+from replicator.merge.values import alike, text_of
 from replicator.sync.model import Change, Policy, Step
 from replicator.sync.written import SHAPES
 
@@ -55,7 +56,7 @@ def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "", p
         case _ if found is None:
             return _gone(blank, local, prefer)
         case _:
-            return _updated(blank, base, local, found, prefer)
+            return _updated(thing, blank, base, local, found, prefer)
 
 
 def preferred(policy: Policy, edit: Edit, updated_at: Any) -> Side | None:
@@ -80,7 +81,7 @@ def _moment(told: Any) -> datetime | None:
 def _deleted(blank: Step, base: Values, remote: Values | None, prefer: Side | None) -> Step:
     if remote is None:
         return replace(blank, action="adopt", reason="deleted on both sides")
-    edited = any(not same(_present(remote.get(name)), _present(value)) for name, value in base.items())
+    edited = any(not alike(remote.get(name), value) for name, value in base.items())
     why = "deleted here, edited in the workspace" if edited else None
     if edited and prefer != "local":
         return _yielding(blank, prefer, str(why), {})
@@ -93,7 +94,7 @@ def _created(thing: Object, blank: Step, local: Values, remote: Values | None, p
         changes = tuple(Change(name, None, value) for name, value in local.items())
         return replace(blank, action="create", changes=changes, requests=2)
     mine = {name: value for name, value in local.items() if name in thing.editable}
-    other = {name: value for name, value in mine.items() if not same(_present(remote.get(name)), _present(value))}
+    other = {name: value for name, value in mine.items() if not alike(remote.get(name), value)}
     if not other:
         return replace(blank, action="adopt", reason="the workspace has an equal one")
     why = "the workspace has another one of this name"
@@ -120,7 +121,7 @@ def _yielding(blank: Step, prefer: Side | None, why: str, local: Values) -> Step
     return replace(blank, action="pull", overruled=lost, reason=f"{why}: {_THEIRS}")
 
 
-def _updated(blank: Step, base: Values, local: Values, remote: Values, prefer: Side | None) -> Step:
+def _updated(thing: Object, blank: Step, base: Values, local: Values, remote: Values, prefer: Side | None) -> Step:
     theirs = {name: remote.get(name) for name in local}
     merged = merge(dict(base), dict(local), theirs, SHAPES)
     if isinstance(merged, Conflict):
@@ -129,13 +130,13 @@ def _updated(blank: Step, base: Values, local: Values, remote: Values, prefer: S
         merged = merge(dict(base), dict(local), theirs, SHAPES, prefer) if prefer else merged
         if isinstance(merged, Conflict):
             return blank
-        lost = [name for name in local if not same(_present(local[name]), _present(merged.value.get(name)))]
+        lost = [name for name in local if not alike(local[name], merged.value.get(name))]
         overruled = tuple(Change(name, local[name], merged.value.get(name)) for name in lost)
         blank = replace(blank, overruled=overruled, reason=f"{why}: {_OURS if prefer == 'local' else _THEIRS}")
-    changed = [name for name in local if not same(_present(theirs[name]), _present(merged.value.get(name)))]
-    changes = tuple(Change(name, theirs[name], merged.value.get(name)) for name in changed)
+    changed = [name for name in local if not alike(theirs[name], merged.value.get(name))]
+    changes = tuple(Change(name, theirs[name], _sent(thing, name, merged.value.get(name))) for name in changed)
     if cleared := [each.name for each in changes if each.after is None]:
-        why = f"{', '.join(cleared)}: Segment's API cannot clear a value; set another"
+        why = f"{', '.join(cleared)} cannot be taken away, only changed"
         return replace(blank, action="refused", overruled=(), reason=why)
     if changes:
         return replace(blank, action="update", changes=changes, requests=2)
@@ -145,6 +146,11 @@ def _updated(blank: Step, base: Values, local: Values, remote: Values, prefer: S
     return replace(blank, action="adopt", reason=equal)
 
 
-def _present(value: Any) -> Any:
-    """A null field is the same as an absent one."""
-    return ABSENT if value is None else value
+def _sent(thing: Object, name: str, value: Any) -> Any:
+    """A text that may be missing is taken away by an empty one.
+
+    The contract leaves open whether Segment heeds it (resources.md, "Updates"): what it makes of it is read back.
+    """
+    column, needed = thing.column(name), {*thing.natural, *thing.creatable}
+    clears = value is None and column.type is Type.TEXT and name not in needed and name not in SHAPES
+    return "" if clears else value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from replicator import exact
+from replicator.target.base import SAID
 from replicator.target.lease import holder
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Intent:
 
     id: str
     known: frozenset[str]
+    #: What was sent, by column.
+    sent: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,41 @@ class Journal:
         mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
         open_ = (table.c.action == "create", table.c.status.in_(("sent", "lost")))
         row = connection.execute(
-            select(table.c.id, table.c.known_ids).where(*mine, *open_).order_by(table.c.began_at).limit(1)
+            select(table.c.id, table.c.known_ids, table.c.after)
+            .where(*mine, *open_)
+            .order_by(table.c.began_at)
+            .limit(1)
         ).first()
-        return Intent(row.id, frozenset(exact.load(row.known_ids or "[]"))) if row else None
+        if row is None:
+            return None
+        sent = {name: value for name, value in exact.load(row.after).items() if name not in SAID}
+        return Intent(row.id, frozenset(exact.load(row.known_ids or "[]")), sent)
+
+    def sent(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
+        """By column, what an update that was cut off found and what it sent: nobody knows whether it had its effect."""
+        table = self.books.push_journal
+        open_ = self.updates(connection, name, record_id)
+        rows = connection.execute(select(table.c.before, table.c.after).where(table.c.id.in_(open_))).all()
+        pairs = [(exact.load(row.before), exact.load(row.after)) for row in rows]
+        return {name: (before.get(name), value) for before, after in pairs for name, value in after.items()}
+
+    def newest(self, connection: Connection, name: str, record_id: str) -> list[str]:
+        """The row of this run about an update of that record."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
+        query = select(table.c.id).where(*mine, table.c.run_id == self.run_id, table.c.status == "done")
+        return list(connection.execute(query.order_by(table.c.began_at.desc()).limit(1)).scalars())
+
+    def ignored(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
+        """By column, the value that Segment took no notice of when it was sent last, and the one that it kept."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
+        query = select(table.c.before, table.c.after).where(*mine, table.c.status == "ignored")
+        found: dict[str, tuple[Any, Any]] = {}
+        for row in connection.execute(query.order_by(table.c.began_at)):
+            before = exact.load(row.before)
+            found |= {name: (before.get(name), value) for name, value in exact.load(row.after).items()}
+        return found
 
     def updates(self, connection: Connection, name: str, record_id: str) -> list[str]:
         """The rows of updates of that record of which nobody knows whether they had their effect."""

@@ -19,6 +19,19 @@ Outcome = Literal["done", "moved", "lost", "refused", "conflict"]
 WRITES: frozenset[Action] = frozenset({"create", "update", "delete"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What may be sent."""
+
+    push: bool = False
+    deletes: bool = False
+    deploy: bool = False
+    #: What becomes of conflicts.
+    policy: Policy = "error"
+    #: Objects of which more records may be deleted than the guard lets vanish.
+    many_deletes: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One field that a write sends: its value in the workspace, and the new one."""
@@ -46,6 +59,8 @@ class Step:
     edit: Edit | None = field(default=None, repr=False, compare=False)
     #: The workspace's record, None where there is none.
     remote: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    #: The same as it came, where it was not found by what the edit says.
+    record: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,74 +1,45 @@
-"""The steps, performed: each write is in the journal before it is sent, and settled once it is known to be done."""
+"""The steps of records that have an id, performed: each is settled once it is known to be done."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
-from replicator.edits import edits
-from replicator.errors import NotFound, SegmentError
-from replicator.merge.values import same
-from replicator.segment.client import Ask, Lost
+from replicator.edits import Edit, Field, edits
+from replicator.errors import SegmentError
+from replicator.merge.values import alike, same
+from replicator.segment.client import Lost
 from replicator.segment.decode import decode
 from replicator.sync import written as api
 from replicator.sync.decide import bare_name, columns_of, decide
 from replicator.sync.model import Change, Done, Step
+from replicator.sync.sending import Sending, State, edit_of, waiting
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator.catalog.model import Object
-    from replicator.edits import Edit
-    from replicator.rows import Row
-    from replicator.segment.client import Answer
+    from replicator.sync.afterwards import Afterwards
     from replicator.sync.journal import Journal
     from replicator.sync.remote import Remote
     from replicator.sync.settle import Settling
 
 log = logging.getLogger(__name__)
 
-#: An update or a removal says how things shall be, so that it may be sent again; not for ever.
-_TRIES = 3
-#: The API's word that one thing in the request is wrong, so that a part of it may be right.
-_ITEM = frozenset({400, 404, 409, 422})
 
-
-AskFor = Callable[[str, Sequence[Mapping[str, Any]]], Ask]
-
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Push:
-    """For one writable object."""
-
-    thing: Object
-    remote: Remote
-    settling: Settling
-    journal: Journal
-    deploy: bool = False
-    #: Rows that are still to be published.
-    rows: list[Row] = field(default_factory=list)
+    sending: Sending
+    afterwards: Afterwards
 
     def perform(self, steps: Sequence[Step]) -> list[Done]:
-        """Every step's outcome; conflicts and refusals are kept and told, nothing else."""
-        waiting = [each for each in steps if each.action in {"conflict", "refused"}]
-        found = [Done(each, "conflict" if each.action == "conflict" else "refused", each.reason) for each in waiting]
-        todo = [each for each in steps if each.action not in {"conflict", "refused"}]
-        try:
-            if self.thing.name == api.RULES:
-                plan_of = _plan_of
-                for plan, group in groupby(sorted(todo, key=plan_of), key=plan_of):
-                    found += self._rules(plan, list(group))
-            else:
-                found += [self._one(each) for each in todo]
-        finally:
-            self.settling.publish(self.rows)
-            self.rows.clear()
-        return found
+        """Every step's outcome."""
+        told, todo = waiting(steps)
+        return told + [self._one(each) for each in todo]
 
     def _one(self, step: Step) -> Done:
         try:
@@ -89,436 +60,290 @@ class Push:
             return Done(step, "refused", str(error), error.request_id)
 
     def _update(self, step: Step) -> Done:
-        if _edit(step).kind == "create":
+        if edit_of(step).kind == "create":
             step = self._taken_over(step)
-        body = self._body(step)
-
-        def has_it(record: Mapping[str, Any] | None) -> bool:
-            now = bare_name(columns_of(self.thing, record or {}), self.remote.suffix)
-            return record is not None and all(same(now.get(each.name), _bare(each, self)) for each in step.changes)
-
-        (journal_id,) = self._begin([step])
-        sent = self._until(
-            step, [journal_id], api.written(self.thing).update(step.id, body), lambda: has_it(self._again(step))
-        )
+        (journal_id,) = self.sending.intend([step])
+        ask = api.written(self._thing).update(step.id, self._body(step))
+        sent = self.sending.until(step, [journal_id], ask, lambda: self._state(step))
         if isinstance(sent, Done):
             return sent
-        deploys = self._wants_deployment(step)
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            self.settling.agree(connection, _edit(step))
-            self.journal.overrule(connection, step)
-            self.journal.end(connection, [journal_id], "done", request_id=sent)
+        record = self._read(step.id)
+        if record is None:
+            return self.sending.lost(step, [journal_id], "it was sent, but it cannot be read back")
+        ignored = self._ignored(step, record)
+        why = f"Segment took no notice of {', '.join(ignored)}" if ignored else None
+        deploys = self._wants_deployment(step) and "code" not in ignored
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            self._settling.agree(connection, _less(edit_of(step), ignored))
+            self._journal.overrule(connection, step)
+            self._journal.end(connection, [journal_id], "ignored" if ignored else "done", why, request_id=sent)
             if deploys:
-                self.journal.intend(connection, step, "deploy")
-        error = self._deploy(step.id) if deploys else None
-        self._read_back(step.id)
+                self._journal.intend(connection, step, "deploy")
+        error = self._read_back(step.id, record, deploys=deploys)
+        if why:
+            return Done(step, "refused", f"{why}; it stays as it is here", sent)
         return Done(step, "done", error, sent)
 
+    def _state(self, step: Step) -> State:
+        record = self._again(step)
+        if record is None:
+            return "moved"
+        now = self._columns(record)
+        if all(alike(now.get(each.name), _bare(each, self._remote.suffix)) for each in step.changes):
+            return "done"
+        return "open" if all(alike(now.get(each.name), each.before) for each in step.changes) else "moved"
+
+    def _ignored(self, step: Step, record: Mapping[str, Any]) -> list[str]:
+        """What was answered with success, and is as it was before. Anything else is what Segment made of it."""
+        now = self._columns(record)
+        sent = [each for each in step.changes if not alike(now.get(each.name), _bare(each, self._remote.suffix))]
+        return [each.name for each in sent if alike(now.get(each.name), each.before)]
+
+    def _columns(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        return bare_name(columns_of(self._thing, self._settling.covered(record)), self._remote.suffix)
+
+    def _read_back(self, identifier: str, record: Mapping[str, Any], *, deploys: bool) -> str | None:
+        """What the server made of it becomes the row; why it could not be deployed, if it shall be and could not."""
+        error = None
+        if deploys:
+            error = self.afterwards.deploy_left(only=identifier, record=record).get(identifier)
+            record = self._read(identifier) or record
+        self.sending.rows += self._settling.encode([record])
+        return error
+
     def _again(self, step: Step) -> Mapping[str, Any] | None:
-        return self.remote.record(self.thing, step.id)
+        return self._remote.record(self._thing, step.id)
 
     def _taken_over(self, step: Step) -> Step:
         """The row that a person added becomes that of the record of its name, from which it differs."""
-        record = self.remote.of(self.thing, _edit(step)) or {}
-        rows = self.settling.encode([record])
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            edit = self.settling.name(connection, _edit(step), rows[0])
+        record = self._remote.of(self._thing, edit_of(step)) or {}
+        rows = self._settling.encode([record])
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            edit = self._settling.name(connection, edit_of(step), rows[0])
             self._lead_children(connection, step.id, edit.id)
-            self.settling.rebase(connection, edit, record)
+            self._settling.rebase(connection, edit, record)
         return replace(step, id=edit.id, edit=edit)
 
     def _pull(self, step: Step) -> Done:
         """Our edit gives way: the row takes over what the workspace has."""
-        edit = _edit(step)
-        record = self.remote.of(self.thing, edit)
-        rows = self.settling.encode([record]) if record is not None else []
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            self.journal.overrule(connection, step)
+        edit = edit_of(step)
+        record = self._remote.of(self._thing, edit)
+        rows = self._settling.encode([record]) if record is not None else []
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            self._journal.overrule(connection, step)
             if edit.kind == "delete":
-                self.settling.forget(connection, edit.id)
+                self._settling.forget(connection, edit.id)
             elif record is None:
-                self.settling.bury(connection, edit)
+                self._settling.bury(connection, edit)
             elif edit.kind == "create":
-                edit = self.settling.name(connection, edit, rows[0])
+                edit = self._settling.name(connection, edit, rows[0])
                 self._lead_children(connection, step.id, edit.id)
-                self.settling.give_way(connection, edit)
+                self._settling.give_way(connection, edit)
             else:
-                self.settling.give_way(connection, edit)
-        self.rows += rows
+                self._settling.give_way(connection, edit)
+        self.sending.rows += rows
         return Done(step, "done")
 
     def _create(self, step: Step) -> Done:
-        if _edit(step).kind != "create":
-            step = self._revived(step)
-            if step.action != "create":
-                return Done(step, "refused", step.reason)
-        with self.settling.target.reading() as connection:
-            intent = self.journal.intent(connection, step.object, step.id)
+        if edit_of(step).kind != "create":
+            return self._one(self._revived(step))
+        with self._settling.target.reading() as connection:
+            intent = self._journal.intent(connection, step.object, step.id)
         if intent:
-            new = [each for each in self.remote.alike(self.thing, _edit(step)) if each["id"] not in intent.known]
-            if found := self._adopted(step, [intent.id], new):
-                return found
-            with self.settling.target.begin() as connection:
-                self.journal.end(connection, [intent.id], "refused", "it had no effect")
-        known = [str(each["id"]) for each in self.remote.listed(self.thing)]
-        (journal_id,) = self._begin([step], known)
-        answer = self._send(step, [journal_id], api.written(self.thing).create(self._body(step)))
+            # Had it had its effect, the look would have shown that.
+            self.sending.end([intent.id], "refused", "it had no effect")
+        known = [str(each["id"]) for each in self._remote.listed(self._thing)]
+        (journal_id,) = self.sending.intend([step], known)
+        answer = self.sending.once(step, [journal_id], api.written(self._thing).create(self._body(step)))
         if isinstance(answer, Done):
             return answer
-        self.remote.forget()
+        self._remote.forget()
         if isinstance(answer, Lost):
             # Nobody knows: what is there now and was not there before tells, now or in the next run.
-            new = [each for each in self.remote.alike(self.thing, _edit(step)) if each["id"] not in known]
-            found = self._adopted(step, [journal_id], new)
-            return found or self._lost(step, [journal_id], answer.why)
-        made = decode(answer.body, ()).data.get(api.written(self.thing).item)
+            try:
+                found = self._found_new(step, journal_id, known)
+            except SegmentError as error:
+                lost = self.sending.lost(step, [journal_id], answer.why)
+                if error.stops_everything:
+                    raise
+                return lost
+            return found or self.sending.lost(step, [journal_id], answer.why)
+        made = decode(answer.body, ()).data.get(api.written(self._thing).item)
         identifier = made.get("id") if isinstance(made, dict) else None
-        record = self.remote.record(self.thing, str(identifier)) if identifier else None
+        record = self._remote.record(self._thing, str(identifier)) if identifier else None
         if record is None:
-            return self._lost(step, [journal_id], "the answer names no record")
+            return self.sending.lost(step, [journal_id], "the answer names no record")
         return self._named(step, [journal_id], record, answer.request_id)
 
     def _revived(self, step: Step) -> Step:
         """Deleted in the workspace: the row becomes one that a person added, and goes as a whole."""
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            key = self.settling.anew(connection, _edit(step))
-        with self.settling.target.reading() as connection:
-            found = edits(self.settling.target, connection, self.settling.layout)
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            key = self._settling.anew(connection, edit_of(step))
+            self._lead_children(connection, step.id, key)
+        with self._settling.target.reading() as connection:
+            found = edits(self._settling.target, connection, self._settling.layout)
             edit = next(each for each in found if each.id == key)
-        return replace(decide(self.thing, edit, None, self.remote.suffix), reason=step.reason)
+        record = self._remote.of(self._thing, edit)
+        now = None if record is None else columns_of(self._thing, self._settling.covered(record))
+        return replace(decide(self._thing, edit, now, self._remote.suffix, "local"), reason=step.reason)
 
-    def _adopted(self, step: Step, journal_ids: Sequence[str], new: Sequence[Mapping[str, Any]]) -> Done | None:
+    def _found_new(self, step: Step, journal_id: str, known: Sequence[str]) -> Done | None:
         """The one record that the creation made; None where there is none."""
-        if not new:
-            return None
+        new = [each for each in self._remote.alike(self._thing, edit_of(step)) if each["id"] not in known]
         if len(new) > 1:
             return Done(step, "conflict", f"{len(new)} records of this name appeared: keep one of them in Segment")
-        return self._named(step, journal_ids, new[0], None)
+        return self._named(step, [journal_id], new[0], None) if new else None
 
-    def _named(self, step: Step, journal_ids: Sequence[str], record: Mapping[str, Any], request_id: str | None) -> Done:
-        rows = self.settling.encode([record])
+    def _named(
+        self,
+        step: Step,
+        journal_ids: Sequence[str],
+        record: Mapping[str, Any],
+        request_id: str | None,
+        sent: Mapping[str, Any] | None = None,
+    ) -> Done:
+        """The row is that of the record that was made of it, or of what was `sent` in an earlier run."""
+        rows = self._settling.encode([record])
         if not rows:
-            return self._lost(step, journal_ids, "the new record cannot be stored")
+            return self.sending.lost(step, journal_ids, "the new record cannot be stored")
         deploys = self._wants_deployment(step)
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            edit = self.settling.name(connection, _edit(step), rows[0])
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            edit = self._settling.name(connection, edit_of(step), rows[0])
             self._lead_children(connection, step.id, edit.id)
-            self.settling.agree(connection, edit)
-            self.journal.end(connection, journal_ids, "done", request_id=request_id)
+            self._settling.agree(connection, self._as_made(edit, sent, record))
+            self._journal.end(connection, journal_ids, "done", request_id=request_id)
             if deploys:
-                self.journal.intend(connection, _as(step, edit.id), "deploy")
-        error = self._deploy(edit.id) if deploys else None
-        self._read_back(edit.id) if deploys else self.rows.extend(rows)
+                self._journal.intend(connection, _as(step, edit.id), "deploy")
+        error = self._read_back(edit.id, record, deploys=deploys)
         return Done(step, "done", error, request_id)
+
+    def _as_made(self, edit: Edit, sent: Mapping[str, Any] | None, record: Mapping[str, Any]) -> Edit:
+        """What both sides agree on: what was sent and is not missing. What was edited since then is an edit."""
+        now = columns_of(self._thing, record)
+        names = now.keys() & {name for name, _ in self._settling.layout.staged}
+        local = {each.name: each for each in edit.fields}
+        fields = []
+        for name in sorted(names):
+            mine = local.get(name, Field(name, None, None))
+            value = mine.local if sent is None else sent.get(name)
+            raw = mine.raw if sent is None else self._settling.raw(name, value)
+            fields.append(replace(mine, raw=raw if now[name] is not None else None))
+        return replace(edit, fields=tuple(fields))
 
     def _lead_children(self, connection: Connection, was: str, now: str) -> None:
         """Rules that a person added below a new plan name the row by which that plan was known here."""
-        if self.thing.name != "TrackingPlans":
+        if self._thing.name != "TrackingPlans":
             return
         from sqlalchemy import column, inspect, table
 
-        self.journal.name_plan(connection, was, now)
-        name = f"{self.settling.target.place.prefix}tracking_plan_rules"
-        schema = self.settling.target.place.schema or None
+        self._journal.name_plan(connection, was, now)
+        name = f"{self._settling.target.place.prefix}tracking_plan_rules"
+        schema = self._settling.target.place.schema or None
         if inspect(connection).has_table(name, schema=schema):
             rules = table(name, column("tracking_plan_id"), schema=schema)
             mine = rules.c.tracking_plan_id == was
             connection.execute(update(rules).where(mine).values(tracking_plan_id=now))
 
     def _delete(self, step: Step) -> Done:
-        (journal_id,) = self._begin([step])
-        ask = api.written(self.thing).delete(step.id)
-        sent = self._until(step, [journal_id], ask, lambda: self._again(step) is None)
+        (journal_id,) = self.sending.intend([step])
+        ask = api.written(self._thing).delete(step.id)
+
+        def look() -> State:
+            record = self._again(step)
+            if record is None:
+                return "done"
+            return "open" if same(self._columns(record), bare_name(step.remote or {}, self._remote.suffix)) else "moved"
+
+        sent = self.sending.until(step, [journal_id], ask, look)
         if isinstance(sent, Done):
             return sent
-        self._forget([step], [journal_id], sent)
+        self._forget(step, [journal_id], sent)
         return Done(step, "done", None, sent)
 
-    def _forget(self, steps: Sequence[Step], journal_ids: Sequence[str], request_id: str | None) -> None:
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            for step in steps:
-                self.settling.forget(connection, step.id)
-            self.journal.end(connection, journal_ids, "done", request_id=request_id)
+    def _forget(self, step: Step, journal_ids: Sequence[str], request_id: str | None) -> None:
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            self._settling.forget(connection, step.id)
+            self._journal.end(connection, journal_ids, "done", request_id=request_id)
 
     def _adopt(self, step: Step) -> Done:
-        edit = _edit(step)
+        edit = edit_of(step)
         if edit.kind == "delete":
-            self._forget([step], [], None)
+            self._forget(step, [], None)
             return Done(step, "done")
-        record = self.remote.of(self.thing, edit)
+        record = step.record or self._remote.of(self._thing, edit)
         if record is None:
             return Done(step, "moved", "it is no longer in the workspace")
         if edit.kind == "create":
             return self._found(step, record)
         coded = replace(step, changes=tuple(Change(each.name, None, each.local) for each in edit.fields))
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            self.settling.agree(connection, edit)
+        with self._settling.target.begin() as connection:
+            self._settling.lease.check(connection)
+            self._settling.agree(connection, edit)
             # An update of ours that was cut off made them equal: what belongs to it is still to be done.
-            left = self.journal.updates(connection, step.object, step.id)
-            self.journal.end(connection, left, "done")
+            left = self._journal.updates(connection, step.object, step.id)
+            self._journal.end(connection, left, "done")
             if deploys := bool(left) and self._wants_deployment(coded):
-                self.journal.intend(connection, step, "deploy")
-        if deploys:
-            error = self._deploy(step.id)
-            self._read_back(step.id)
-            return Done(step, "done", error)
-        self.rows += self.settling.encode([record])
-        return Done(step, "done")
+                self._journal.intend(connection, step, "deploy")
+        error = self._read_back(step.id, record, deploys=deploys)
+        return Done(step, "done", error)
 
     def _found(self, step: Step, record: Mapping[str, Any]) -> Done:
         """The workspace has an equal one; if a creation of ours was cut off, that made it."""
-        with self.settling.target.reading() as connection:
-            intent = self.journal.intent(connection, step.object, step.id)
+        with self._settling.target.reading() as connection:
+            intent = self._journal.intent(connection, step.object, step.id)
         if intent is None or record["id"] in intent.known:
             return self._named(step, [], record, None)
-        changes = tuple(Change(each.name, None, each.local) for each in _edit(step).fields)
-        return self._named(replace(step, changes=changes), [intent.id], record, None)
+        changes = tuple(Change(name, None, value) for name, value in intent.sent.items())
+        return self._named(replace(step, changes=changes), [intent.id], record, None, intent.sent)
 
-    def _read_back(self, identifier: str) -> None:
-        """What the server made of it; the next run reads it where this fails."""
+    def _read(self, identifier: str) -> Mapping[str, Any] | None:
+        """None where it is gone, or cannot be read: the next run does so then."""
         try:
-            record = self.remote.record(self.thing, identifier)
+            return self._remote.record(self._thing, identifier)
         except SegmentError as error:
-            log.warning("read-back failed", extra={"object": self.thing.name, "id": identifier, "why": str(error)})
-            return
-        if record is not None:
-            self.rows += self.settling.encode([record])
+            if error.stops_everything:
+                raise
+            log.warning("read-back failed", extra={"object": self._thing.name, "id": identifier, "why": str(error)})
+            return None
 
     def _body(self, step: Step) -> dict[str, Any]:
-        return {self.thing.column(each.name).field: _bare(each, self) for each in step.changes}
+        return {self._thing.column(each.name).field: _bare(each, self._remote.suffix) for each in step.changes}
 
     def _wants_deployment(self, step: Step) -> bool:
         """Saving a source function does not deploy it (resources.md, "Updates")."""
         code = any(each.name == "code" for each in step.changes)
-        return self.deploy and code and self.thing.name == "SourceFunctions"
+        return self.sending.deploy and code and self._thing.name == "SourceFunctions"
 
-    def _deploy(self, identifier: str) -> str | None:
-        return self.deploy_left(only=identifier).get(identifier)
+    @property
+    def _thing(self) -> Object:
+        return self.sending.thing
 
-    def deploy_left(self, only: str | None = None) -> dict[str, str]:
-        """Deploys what is wanted and not done yet; gives, by function id, why one could not be."""
-        with self.settling.target.reading() as connection:
-            left = [each for each in self.journal.undeployed(connection) if only in (None, each[1])]
-        failed: dict[str, str] = {}
-        for journal_id, identifier in left:
-            status, error = self._deployed(identifier)
-            if error:
-                failed[identifier] = f"saved, but not deployed: {error}"
-            with self.settling.target.begin() as connection:
-                self.journal.end(connection, [journal_id], status, error)
-        return failed
+    @property
+    def _journal(self) -> Journal:
+        return self.sending.journal
 
-    def _deployed(self, identifier: str) -> tuple[str, str | None]:
-        try:
-            record = self.remote.record(self.thing, identifier)
-            if record is None:
-                return "refused", "the function is gone"
-            if record.get("isLatestVersion") is True:
-                return "done", None
-            answer = self.remote.client.write(api.deployment(identifier))
-        except SegmentError as error:
-            if error.stops_everything:
-                raise
-            return "refused", str(error)
-        return ("lost", answer.why) if isinstance(answer, Lost) else ("done", None)
+    @property
+    def _settling(self) -> Settling:
+        return self.sending.settling
 
-    def connect_left(self) -> list[Done]:
-        """Connects the sources that restored plans had, those of plans that are made by now."""
-        with self.settling.target.reading() as connection:
-            left = self.journal.wanted_sources(connection)
-        found: list[Done] = []
-        for journal_id, plan, wanted in left:
-            if plan.startswith("new:"):
-                continue
-            there = self.remote.sources(plan)
-            done = [self._connected(plan, each) for each in wanted if each not in there]
-            outcomes = {each.outcome for each in done}
-            status = "lost" if "lost" in outcomes else "refused" if "refused" in outcomes else "done"
-            self._end([journal_id], status, next((each.error for each in done if each.error), None))
-            found += done
-        return found
-
-    def _connected(self, plan: str, source: str) -> Done:
-        step = Step(api.SOURCES, f"{plan} {source}", "create", {"tracking_plan_id": plan, "id": source}, requests=1)
-        try:
-            answer = self.remote.client.write(api.connection(plan, source))
-        except SegmentError as error:
-            if error.stops_everything:
-                raise
-            return Done(step, "refused", str(error), error.request_id)
-        if isinstance(answer, Lost):
-            return Done(step, "lost", f"{answer.why}; the next push looks whether it is connected")
-        return Done(step, "done", None, answer.request_id)
-
-    def _rules(self, plan: str, steps: Sequence[Step]) -> list[Done]:
-        """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it."""
-        adopted = [each for each in steps if each.action in {"adopt", "pull"}]
-        puts = [each for each in steps if each.action in {"create", "update"}]
-        removals = [each for each in steps if each.action == "delete"]
-        found: list[Done] = []
-        for at in range(0, len(puts), api.RULES_AT_ONCE):
-            found += self._batch(plan, puts[at : at + api.RULES_AT_ONCE], api.upsert)
-        for at in range(0, len(removals), api.REMOVALS_AT_ONCE):
-            found += self._batch(plan, removals[at : at + api.REMOVALS_AT_ONCE], api.removal)
-        if puts or removals:
-            self.remote.forget(plan)
-        rules = self.remote.rules(plan)
-        done = [each.step for each in found if each.outcome == "done"]
-        touched = {identity_after(each) for each in [*done, *adopted]}
-        encoded = {
-            identity: self.settling.encode([rule], {"id": plan})
-            for identity, rule in (rules or {}).items()
-            if identity in touched
-        }
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            for step in [*done, *adopted]:
-                self.journal.overrule(connection, step)
-                self._settle_rule(connection, step, encoded.get(identity_after(step), []))
-        self.rows += [row for rows in encoded.values() for row in rows]
-        return found + [Done(each, "done") for each in adopted]
-
-    def _settle_rule(self, connection: Connection, step: Step, rows: Sequence[Row]) -> None:
-        edit = _edit(step)
-        if edit.kind == "delete":
-            self.settling.forget(connection, edit.id)
-            return
-        if step.action == "pull" and not rows:
-            self.settling.bury(connection, edit)
-            return
-        if edit.kind == "create" and rows:
-            edit = self.settling.name(connection, edit, rows[0])
-        elif rows:
-            edit = self.settling.rename(connection, edit, rows[0])
-        if step.action == "pull":
-            self.settling.give_way(connection, edit)
-        elif edit.kind != "create" and edit.fields:
-            self.settling.agree(connection, edit)
-
-    def _batch(self, plan: str, steps: Sequence[Step], ask_for: AskFor) -> list[Done]:
-        """One request for all of them; by halves where the API refuses, so that one bad rule costs no other."""
-        ask = ask_for(plan, [self._rule(each) for each in steps])
-        journal_ids = self._begin(steps)
-        why = ""
-        try:
-            for _ in range(_TRIES):
-                answer = self.remote.client.write(ask)
-                if not isinstance(answer, Lost):
-                    self._end(journal_ids, "done", request_id=answer.request_id)
-                    return [Done(each, "done", None, answer.request_id) for each in steps]
-                why = answer.why
-        except SegmentError as error:
-            return self._batch_refused(plan, steps, ask_for, journal_ids, error)
-        return [self._lost(each, [journal_id], why) for each, journal_id in zip(steps, journal_ids, strict=True)]
-
-    def _batch_refused(
-        self, plan: str, steps: Sequence[Step], ask_for: AskFor, journal_ids: Sequence[str], error: SegmentError
-    ) -> list[Done]:
-        self._end(journal_ids, "refused", str(error), request_id=error.request_id)
-        if error.stops_everything:
-            raise error
-        if len(steps) > 1 and error.status in _ITEM:
-            middle = len(steps) // 2
-            return [done for half in (steps[:middle], steps[middle:]) for done in self._batch(plan, half, ask_for)]
-        if ask_for is api.upsert and renames(steps[0]):
-            # A rename whose answer was lost is refused the second time, since its new name is taken then.
-            self.remote.forget(plan)
-            rules = self.remote.rules(plan) or {}
-            if api.identity(steps[0].known_as) not in rules and identity_after(steps[0]) in rules:
-                self._end(journal_ids, "done")
-                return [Done(steps[0], "done", None, error.request_id)]
-        if isinstance(error, NotFound) and ask_for is api.removal:
-            self.remote.forget(plan)
-            if api.identity(steps[0].known_as) not in (self.remote.rules(plan) or {}):
-                return [Done(steps[0], "done", None, error.request_id)]
-        return [Done(each, "refused", str(error), error.request_id) for each in steps]
-
-    def _rule(self, step: Step) -> dict[str, Any]:
-        """As PATCH and DELETE take it; a rule without a key is sent without one."""
-        known = {name: step.known_as.get(name) for name in ("type", "key", "version")}
-        rule = {name: value for name, value in known.items() if value is not None}
-        if step.action == "delete":
-            return rule
-        changed = {each.name: each.after for each in step.changes}
-        if "json_schema" in changed:
-            rule["jsonSchema"] = changed["json_schema"]
-        else:
-            # A rename needs the schema too: the one that the workspace has, of which nothing is hidden.
-            rule["jsonSchema"] = (self.remote.rule(step.known_as) or {}).get("jsonSchema")
-        return rule | ({"newKey": changed["key"]} if renames(step) else {})
-
-    def _begin(self, steps: Sequence[Step], known: Iterable[str] = ()) -> list[str]:
-        with self.settling.target.begin() as connection:
-            self.settling.lease.check(connection)
-            return [self.journal.intend(connection, each, known=known) for each in steps]
-
-    def _end(self, journal_ids: Sequence[str], status: str, error: str | None = None, **more: Any) -> None:
-        with self.settling.target.begin() as connection:
-            self.journal.end(connection, journal_ids, status, error, **more)
-
-    def _send(self, step: Step, journal_ids: Sequence[str], ask: Ask) -> Answer | Lost | Done:
-        try:
-            answer = self.remote.client.write(ask)
-        except SegmentError as error:
-            self._end(journal_ids, "refused", str(error), request_id=error.request_id)
-            if error.stops_everything:
-                raise
-            return Done(step, "refused", str(error), error.request_id)
-        return answer
-
-    def _until(self, step: Step, journal_ids: Sequence[str], ask: Ask, is_so: Callable[[], bool]) -> str | Done | None:
-        """Sends what says how things shall be, until they are: the id of the request, or why it cannot be."""
-        why = ""
-        for _ in range(_TRIES):
-            answer = self._send(step, journal_ids, ask)
-            if isinstance(answer, Done):
-                gone = ask.method == "DELETE" and is_so()
-                return answer.request_id if gone else answer
-            if not isinstance(answer, Lost):
-                return answer.request_id
-            if is_so():
-                return None
-            why = answer.why
-        return self._lost(step, journal_ids, why)
-
-    def _lost(self, step: Step, journal_ids: Sequence[str], why: str) -> Done:
-        self._end(journal_ids, "lost", why)
-        return Done(step, "lost", f"{why}; nobody knows whether it had an effect: run it again")
-
-
-def _edit(step: Step) -> Edit:
-    if step.edit is None:
-        raise AssertionError("a step of a plan file is found again before it is performed")
-    return step.edit
+    @property
+    def _remote(self) -> Remote:
+        return self.sending.remote
 
 
 def _as(step: Step, identifier: str) -> Step:
     return replace(step, id=identifier)
 
 
-def _bare(change: Any, push: Push) -> Any:
-    return bare_name({change.name: change.after}, push.remote.suffix)[change.name]
+def _less(edit: Edit, ignored: Sequence[str]) -> Edit:
+    return replace(edit, fields=tuple(each for each in edit.fields if each.name not in ignored))
 
 
-def _plan_of(step: Step) -> str:
-    return str(step.known_as.get("tracking_plan_id"))
-
-
-def renames(step: Step) -> bool:
-    """Whether a rule gets another key."""
-    return _edit(step).kind == "update" and any(each.name == "key" for each in _edit(step).fields)
-
-
-def identity_after(step: Step) -> tuple[Any, ...]:
-    """By what the rule is known once the step is done."""
-    known = dict(step.known_as)
-    if renames(step) and step.action != "pull":
-        known["key"] = next(each.local for each in _edit(step).fields if each.name == "key")
-    return api.identity(known)
+def _bare(change: Change, suffix: str) -> Any:
+    return bare_name({change.name: change.after}, suffix)[change.name]

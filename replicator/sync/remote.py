@@ -52,9 +52,19 @@ class Remote:
             raise ConfigError(f"{thing.name} {identifier}: the record cannot be read ({found.reason}).")
         return found
 
+    def has(self, thing: Object, edit: Edit) -> bool:
+        """Whether the record is still there, for as few requests as it can be known."""
+        if thing.name == RULES:
+            return self.rule(edit.known_as) is not None
+        return any(each.get("id") == edit.id for each in self.listed(thing))
+
     def alike(self, thing: Object, edit: Edit) -> Iterator[Record]:
         """The records of the same natural key, whole."""
-        wanted = self.natural(thing, {each.name: each.local for each in edit.fields})
+        yield from self.named(thing, {each.name: each.local for each in edit.fields})
+
+    def named(self, thing: Object, columns: Mapping[str, Any]) -> Iterator[Record]:
+        """The records whose natural key is that of the columns, whole."""
+        wanted = self.natural(thing, columns)
         for listed in self.listed(thing):
             if self.natural(thing, columns_of(thing, listed)) == wanted:
                 whole = self.record(thing, str(listed["id"]))

@@ -14,11 +14,14 @@ from replicator.errors import UsageError
 from replicator.options import layout_of
 from replicator.run import holding, kept_mask_key, same_workspace
 from replicator.sync.journal import Journal
+from replicator.sync.look import PLANS
 from replicator.sync.remote import Remote
+from replicator.sync.rules import listing_of
 from replicator.sync.settle import Settling
 from replicator.sync.written import RULES
 from replicator.target.base import bound
 from replicator.target.bookkeeping import bookkeeping
+from replicator.target.known import Known
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -134,6 +137,10 @@ class _Resolving:
             self.settling.lease.check(connection)
             if merged:
                 self._set(connection, edit, merged)
+            if self.name == PLANS and edit.kind == "delete":
+                # Its rules go with it, whatever was edited there: nothing that was listed says otherwise any more.
+                known = Known(self.settling.ledger.books, self.settling.target.place.scope)
+                known.doubt(connection, RULES, listing_of(edit.id).name)
             if record is None:
                 if edit.kind != "delete":
                     self.settling.anew(connection, edit)
@@ -152,5 +159,5 @@ class _Resolving:
         connection.execute(update(base.table).where(base.table.c[base.key] == edit.id).values(**values))
 
     def _encoded(self, record: Mapping[str, Any], edit: Edit) -> list[Any]:
-        parent = {"id": edit.known_as.get("tracking_plan_id")} if self.name == RULES else None
-        return self.settling.encode([record], parent)
+        listing = listing_of(str(edit.known_as.get("tracking_plan_id"))) if self.name == RULES else None
+        return self.settling.encode([record], listing)

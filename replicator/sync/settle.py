@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
@@ -18,7 +17,6 @@ from sqlalchemy import delete, func, insert, literal, select, update
 from replicator import exact, masks
 from replicator.catalog.model import Type
 from replicator.encoder import Encoder
-from replicator.partitions import partitions
 from replicator.rows import Rejected, Row
 from replicator.sync.decide import columns_of
 from replicator.target.base import Base, bound
@@ -33,12 +31,10 @@ if TYPE_CHECKING:
 
     from replicator.edits import Edit, Field
     from replicator.ledger import Ledger
+    from replicator.partitions import Partition
     from replicator.rows import Layout
     from replicator.target.database import Target
     from replicator.target.lease import Lease
-
-#: Of no consequence where an object has no window.
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -151,6 +147,8 @@ class Settling:
         """Deleted on both sides; a row that a person only marked as deleted stays as it is."""
         base = self.base
         connection.execute(delete(base.base).where(base.base.c[base.key] == key))
+        # An unfinished listing was begun before, and would bring the record back.
+        State(self.ledger.books, self.target.place.scope).forget(connection, self.layout.object.name)
         self._lose_step(connection)
 
     def _lose_step(self, connection: Connection) -> None:
@@ -163,15 +161,10 @@ class Settling:
         with self.target.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(self.base.base)).scalar_one())
 
-    def encode(self, records: Sequence[Mapping[str, Any]], parent: Mapping[str, Any] | None = None) -> list[Row]:
-        """The rows of those records; of rules, `parent` is the row of their plan. One that is no row is left out."""
+    def encode(self, records: Sequence[Mapping[str, Any]], listing: Partition | None = None) -> list[Row]:
+        """The rows of those records; `listing` is the one that rules came from. One that is no row is left out."""
         encoder = Encoder(self.layout, self.mask, self.key)
-        given: Mapping[str, Any] = {}
-        name = None
-        if parent is not None:
-            above = {self.layout.object.parents[0].object: [parent]}
-            (one,) = partitions(self.layout.object, above, (), _NEVER, None)
-            given, name = one.given, one.name
+        given, name = (listing.given, listing.name) if listing else ({}, None)
         made = encoder.encode(list(records), plain=False, given=given, partition=name)
         return [each for each in made if not isinstance(each, Rejected)]
 

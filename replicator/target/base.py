@@ -193,9 +193,13 @@ class Base:
     @cached_property
     def deleted(self) -> Any:
         """A query of the bases whose rows a person deleted."""
+        return select(*self._bases).where(self.wished_away)
+
+    @cached_property
+    def wished_away(self) -> ColumnElement[bool]:
+        """Of a base: its record was deleted here, and is in the workspace as far as is known."""
         same = (self._same, self._alive)
-        here = select(literal(1)).select_from(self.table).where(*same).correlate(self.base).exists()
-        return select(*self._bases).where(~here)
+        return ~select(literal(1)).select_from(self.table).where(*same).correlate(self.base).exists()
 
     @cached_property
     def bare(self) -> Any:

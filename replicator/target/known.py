@@ -78,10 +78,14 @@ class Known:
         if rows:
             connection.execute(insert(table), rows)
 
-    def doubt(self, connection: Connection, name: str) -> None:
-        """What was listed so far proves nothing: all of it is read again by the next run."""
+    def doubt(self, connection: Connection, name: str, partition: str | None = None) -> None:
+        """What was listed so far proves nothing: all of it, or that partition, is read again by the next run."""
         table = self.books.listings
-        connection.execute(update(table).where(*self._mine(table, name)).values(mark="", ids=""))
+        if partition is None:
+            connection.execute(update(table).where(*self._mine(table, name)).values(mark="", ids=""))
+        else:
+            one = (*self._mine(table, name), table.c.partition == partition)
+            connection.execute(update(table).where(*one).values(mark="", ids="", listed_at=None))
 
     def partitions(self, name: str) -> Any:
         """A query of the names of the partitions that there are."""

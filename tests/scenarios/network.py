@@ -28,6 +28,8 @@ class Network:
         self.written: list[tuple[str, str]] = []
         #: "METHOD /path" whose answer is lost after its effect.
         self.lose = ""
+        #: A field of writes that has no effect, although they are answered with success.
+        self.ignores = ""
         #: Requests with this in their body are refused, untouched.
         self.refuse_rules_with = ""
         self._faults: list[tuple[str, Fault]] = []
@@ -39,7 +41,7 @@ class Network:
             self.written.append((request.method, request.target))
         if self.refuse_rules_with and self.refuse_rules_with.encode() in request.body:
             return error(422, message="is not a schema")(request, Response(422, (), b""))
-        answer = self.sandbox(self._smaller(request))
+        answer = self.sandbox(self._smaller(self._less(request)))
         if self.lose == f"{request.method} {path}":
             return error(502)(request, answer)
         for where, fault in list(self._faults):
@@ -49,6 +51,12 @@ class Network:
             self.asked.append(request.target)
             self.statuses[answer.status] += 1
         return answer
+
+    def _less(self, request: Request) -> Request:
+        if not (self.ignores and request.body):
+            return request
+        body = {name: value for name, value in json.loads(request.body).items() if name != self.ignores}
+        return Request(request.method, request.target, request.headers, json.dumps(body).encode())
 
     def _smaller(self, request: Request) -> Request:
         target = request.target.replace("pagination.count=1000", f"pagination.count={self.page_size}")

@@ -443,10 +443,9 @@ def test_a_rule_that_gets_another_key_is_renamed_and_keeps_its_schema(filled: Re
     if lost:
         filled.network.lose = f"PATCH /tracking-plans/{plan_id}/rules"
     (done,) = pushed(filled)
-    assert (done.step.action, done.outcome) == ("update", "lost" if lost else "done")
+    assert (done.step.action, done.outcome) == ("update", "done")
+    assert len(list(writes(filled.network))) == 1, "a lost answer is followed by a look"
     filled.network.lose = ""
-    if lost:
-        assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("adopt", "done")]
     after = rules_there(filled, plan_id)
     assert before.keys() - after.keys() == {rule["key"]}
     assert after["Ours"] == before[rule["key"]]

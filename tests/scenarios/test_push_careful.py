@@ -1,0 +1,330 @@
+"""What a push does where others act at the same time, where answers lie, and where a person wrote what cannot be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from replicator.errors import SegmentError
+from replicator.options import Options
+from replicator.sandbox import Request, Sandbox, Token
+from replicator.sync.resolve import Side, resolve
+from replicator.sync.session import Allowed
+from tests.scenarios import network as net
+from tests.scenarios.network import Network
+from tests.scenarios.replica import Replica, objects
+from tests.scenarios.test_edits import pending, set_schema
+from tests.scenarios.test_push import ALL, first, planned, pushed, quiet, writes
+
+
+@pytest.fixture
+def filled(replica: Replica) -> Replica:
+    replica.run(*ALL)
+    replica.network.written.clear()
+    return replica
+
+
+@pytest.fixture
+def single(one: Replica) -> Replica:
+    """In SQLite alone: what the databases have no part in."""
+    one.run(*ALL)
+    one.network.written.clear()
+    return one
+
+
+def plan_there(replica: Replica, plan: str) -> dict[str, Any]:
+    found: dict[str, Any] = replica.network.write("GET", f"/tracking-plans/{plan}")["trackingPlan"]
+    return found
+
+
+def outcomes(replica: Replica) -> list[tuple[str, str]]:
+    return [(each.step.action, each.outcome) for each in pushed(replica)]
+
+
+def before(network: Network, method: str, do: Any) -> None:
+    """Does that once, after the next request of that method had its effect."""
+    left = [do]
+
+    def perhaps(request: Request, answer: Any) -> Any:
+        if request.method == method and left:
+            left.pop()()
+        return answer
+
+    network.on("*", perhaps)
+
+
+def test_c1_what_is_edited_there_while_others_are_sent_is_seen_and_not_overwritten(single: Replica) -> None:
+    one_, two = [row["id"] for row in single.rows("tracking_plans", "ORDER BY id")[:2]]
+    for plan in (one_, two):
+        single.do("UPDATE tracking_plans SET name = :n WHERE id = :id", n=f"Ours {plan}", id=plan)
+    theirs = f"/tracking-plans/{two}"
+    before(single.network, "PATCH", lambda: single.network.write("PATCH", theirs, {"name": "Theirs"}))
+    assert sorted(outcomes(single)) == [("conflict", "conflict"), ("update", "done")]
+    assert plan_there(single, two)["name"] == "Theirs"
+
+
+@pytest.mark.parametrize("lied", ["description", "code"])
+def test_c13_what_segment_takes_no_notice_of_is_told_and_kept_and_not_sent_again(single: Replica, lied: str) -> None:
+    row = first(single, "source_functions")
+    single.do("UPDATE source_functions SET description = 'Ours', code = '// ours' WHERE id = :id", id=row["id"])
+    single.network.ignores = lied
+    (done,) = pushed(single)
+    assert (done.outcome, done.error) == ("refused", f"Segment took no notice of {lied}; it stays as it is here")
+    single.run(*ALL)
+    now = first(single, "source_functions")
+    assert (now["description"], now["code"]) == ("Ours", "// ours")
+    single.network.written.clear()
+    (step,) = planned(single)
+    assert (step.action, step.reason) == (
+        "refused",
+        f"Segment took no notice of {lied} when it was sent: change it again, or take it back",
+    )
+    assert outcomes(single) == [("refused", "refused")]
+    assert not list(writes(single.network))
+
+    single.network.ignores = ""
+    single.do(f"UPDATE source_functions SET {lied} = 'Again' WHERE id = :id", id=row["id"])
+    assert outcomes(single) == [("update", "done")]
+    quiet(single)
+
+
+def test_a_text_that_is_taken_away_here_is_empty_there(filled: Replica) -> None:
+    plan = first(filled, "tracking_plans", "WHERE description <> ''")
+    function = first(filled, "source_functions", "WHERE description <> ''")
+    filled.do("UPDATE tracking_plans SET description = NULL WHERE id = :id", id=plan["id"])
+    filled.do("UPDATE source_functions SET description = '' WHERE id = :id", id=function["id"])
+    assert outcomes(filled) == [("update", "done")] * 2
+    assert not plan_there(filled, plan["id"])["description"]
+    quiet(filled)
+
+
+@pytest.mark.parametrize("column", ["name", "code"])
+def test_what_must_be_there_cannot_be_taken_away(single: Replica, column: str) -> None:
+    table = "tracking_plans" if column == "name" else "source_functions"
+    single.do(f"UPDATE {table} SET {column} = NULL WHERE id = :id", id=first(single, table)["id"])
+    (done,) = pushed(single)
+    assert (done.outcome, done.error) == ("refused", f"{column} cannot be taken away, only changed")
+    assert not list(writes(single.network))
+
+
+def test_nothing_and_an_empty_text_are_the_same(filled: Replica) -> None:
+    filled.do("UPDATE tracking_plans SET description = CASE WHEN description = '' THEN NULL ELSE description END")
+    assert planned(filled) == []
+    plan = first(filled, "tracking_plans", "WHERE description IS NULL")
+    filled.network.write("PATCH", f"/tracking-plans/{plan['id']}", {"description": "Theirs"})
+    filled.run(*ALL)
+    (row,) = filled.rows("tracking_plans", f"WHERE id = '{plan['id']}'")
+    assert row["description"] == "Theirs"
+
+
+def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent(single: Replica) -> None:
+    single.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    # Neither the creation's answer nor the look after it arrives.
+    lost: list[Request] = []
+
+    def lose(request: Request, answer: Any) -> Any:
+        if request.method == "POST" or lost:
+            lost.append(request)
+        return net.error(502)(request, answer) if lost else answer
+
+    single.network.on("/tracking-plans", lose)
+    assert outcomes(single) == [("create", "lost")]
+    single.network.heal()
+    single.do("UPDATE tracking_plans SET name = 'Ours, renamed' WHERE name = 'Ours'")
+    assert outcomes(single) == [("adopt", "done")]
+    assert outcomes(single) == [("update", "done")]
+    assert [each for each in writes(single.network) if each.startswith("POST")] == ["POST /tracking-plans"]
+    names = [row["name"] for row in single.live("tracking_plans")]
+    assert (names.count("Ours"), names.count("Ours, renamed")) == (0, 1)
+    quiet(single)
+
+
+def test_c11_what_somebody_edits_when_an_answer_is_lost_is_not_overwritten(single: Replica) -> None:
+    plan = first(single, "tracking_plans")["id"]
+    single.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=plan)
+    asked: list[Request] = []
+
+    def theirs(request: Request, answer: Any) -> Any:
+        if request.method == "PATCH" or asked:
+            asked.append(request)
+        if len(asked) == 1:
+            single.network.write("PATCH", f"/tracking-plans/{plan}", {"name": "Theirs"})
+        return net.error(502)(request, answer) if request.method == "PATCH" else answer
+
+    single.network.on(f"/tracking-plans/{plan}", theirs)
+    assert outcomes(single) == [("update", "moved")]
+    single.network.heal()
+    assert outcomes(single) == [("conflict", "conflict")]
+    assert plan_there(single, plan)["name"] == "Theirs"
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+@pytest.mark.parametrize("pulled", [False, True])
+def test_c3_a_plan_deleted_here_whose_rule_is_edited_there_is_a_conflict(
+    single: Replica, side: Side, pulled: bool
+) -> None:
+    rule = single.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
+    plan = rule["tracking_plan_id"]
+    single.do("DELETE FROM tracking_plan_rules WHERE tracking_plan_id = :id", id=plan)
+    single.do("DELETE FROM tracking_plans WHERE id = :id", id=plan)
+    edited = {name: rule[name] for name in ("type", "key", "version")} | {"jsonSchema": {"title": "Theirs"}}
+    single.network.write("PATCH", f"/tracking-plans/{plan}/rules", {"rules": [edited]})
+    if pulled:
+        single.run(*ALL)
+    plans = Options(objects=objects("TrackingPlans"))
+    (step,) = [each for each in planned(single) if each.object == "TrackingPlans"]
+    assert step.action == "conflict"
+    assert step.reason == f"deleted here, its rules edited in the workspace ({rule['key']})"
+    many = Allowed(push=True, deletes=True, deploy=True, many_deletes=frozenset(ALL))
+    done = [each for each in pushed(single, many) if each.step.object == "TrackingPlans"]
+    assert [each.outcome for each in done] == ["conflict"]
+    (conflict,) = [each for each in single.books("conflicts") if each["object"] == "TrackingPlans"]
+    with single.client() as client:
+        resolve(single.target, client, plans, conflict["id"], side)
+    single.run(*ALL)
+    done = [each for each in pushed(single, many) if each.step.object == "TrackingPlans"]
+    ids = [each["id"] for each in single.network.write("GET", "/tracking-plans?pagination.count=200")["trackingPlans"]]
+    assert (plan in ids, [each.outcome for each in done]) == ((True, []) if side == "theirs" else (False, ["done"]))
+
+
+def test_c6_a_plan_deleted_there_and_made_anew_under_its_name_is_another_one(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.network.write("DELETE", f"/tracking-plans/{was['id']}")
+    made = filled.network.write("POST", "/tracking-plans", {"name": was["name"], "type": "LIVE"})["trackingPlan"]
+    filled.run(*ALL, allow_deletes=frozenset(ALL))
+    rows = {row["id"]: row for row in filled.rows("tracking_plans") if row["name"] == was["name"]}
+    assert rows.keys() == {was["id"], made["id"]}
+    assert rows[was["id"]]["_deleted_at"]
+    assert not rows[made["id"]]["_deleted_at"]
+    quiet(filled)
+
+
+def test_c7_a_second_plan_of_one_name_is_not_made_and_takes_over_no_other(filled: Replica) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    assert sorted(outcomes(filled)) == [("create", "done"), ("refused", "refused")]
+    (made,) = [row["id"] for row in filled.live("tracking_plans") if row["name"] == "Ours" and row["slug"]]
+    (step,) = planned(filled)
+    assert step.reason == f"there is one of this name already, {made}: change that one, or give this one another name"
+    assert [each for each in writes(filled.network) if each.startswith("POST")] == ["POST /tracking-plans"]
+    filled.do("UPDATE tracking_plans SET name = 'Ours too' WHERE id = :id", id=step.id)
+    assert outcomes(filled) == [("create", "done")]
+    quiet(filled)
+
+
+def test_c13_a_schema_that_segment_keeps_in_its_own_way_is_no_edit_afterwards(filled: Replica) -> None:
+    rule = filled.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
+    set_schema(filled, rule, '{"title": "Ours",   "properties": {"traits": {}}, "minimum": 1.0}')
+    assert outcomes(filled) == [("update", "done")]
+    (row,) = [each for each in filled.live("tracking_plan_rules") if each["_key"] == rule["_key"]]
+    there = row["json_schema"] if isinstance(row["json_schema"], dict) else json.loads(row["json_schema"])
+    assert there["properties"] == {"context": {}, "properties": {}, "traits": {}}
+    quiet(filled)
+
+
+def test_c13_what_segment_made_of_a_schema_that_a_cut_off_push_sent_is_no_edit_of_somebody_else(
+    single: Replica,
+) -> None:
+    rule = single.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
+    set_schema(single, rule, '{"title": "Ours"}')
+    lost: list[Request] = []
+
+    def lose(request: Request, answer: Any) -> Any:
+        if request.method == "PATCH" or lost:
+            lost.append(request)
+        return net.error(502)(request, answer) if lost else answer
+
+    single.network.on(f"/tracking-plans/{rule['tracking_plan_id']}/rules", lose)
+    with pytest.raises(SegmentError):
+        pushed(single)
+    single.network.heal()
+    assert outcomes(single) == [("adopt", "done")]
+    assert len(list(writes(single.network))) == 1
+    quiet(single)
+
+
+def test_c8_an_edit_of_a_row_that_is_just_being_made_stays_an_edit(filled: Replica) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    edit = "UPDATE tracking_plans SET description = 'Meanwhile' WHERE name = 'Ours'"
+    before(filled.network, "POST", lambda: filled.do(edit))
+    assert outcomes(filled) == [("create", "done")]
+    (row,) = filled.rows("tracking_plans", "WHERE name = 'Ours'")
+    assert row["description"] == "Meanwhile"
+    assert outcomes(filled) == [("update", "done")]
+    quiet(filled)
+
+
+def test_c14_a_function_that_was_saved_and_not_deployed_is_deployed_by_the_next_push(single: Replica) -> None:
+    function = first(single, "source_functions")["id"]
+    single.do("UPDATE source_functions SET code = '// ours' WHERE id = :id", id=function)
+    deployment = f"/functions/{function}/deploy"
+    single.network.on(deployment, net.error(503))
+    (done,) = pushed(single)
+    assert done.outcome == "done"
+    single.network.heal()
+    pushed(single)
+    found = single.network.write("GET", f"/functions/{function}")["function"]
+    assert (found["code"], found["isLatestVersion"]) == ("// ours", True)
+    quiet(single)
+
+
+def test_c16_the_edits_that_a_token_may_not_send_stay_and_its_words_are_told(tmp_path: Any) -> None:
+    reader = Token("sandbox-reader", read_only=True)
+    network = Network(Sandbox(tokens=(Token("sandbox"), reader)))
+    replica = Replica(f"sqlite:///{tmp_path}/replica.db", network)
+    replica.run(*ALL)
+    plan = first(replica, "tracking_plans")["id"]
+    replica.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=plan)
+    replica.token = "sandbox-reader"
+    (done,) = pushed(replica)
+    assert done.outcome == "refused"
+    assert done.error
+    assert first(replica, "tracking_plans")["name"] == "Ours"
+    assert [each.id for each in pending(replica, "TrackingPlans")] == [plan]
+    replica.token = "sandbox"
+    assert outcomes(replica) == [("update", "done")]
+    replica.close()
+
+
+def test_c18_a_listing_that_was_begun_before_a_deletion_does_not_bring_the_record_back(single: Replica) -> None:
+    plan = first(single, "tracking_plans")["id"]
+    single.network.page_size = 2
+    single.network.on("/tracking-plans", _cut_later)
+    single.run("TrackingPlans")
+    single.network.heal()
+    assert single.books("checkpoints"), "the listing was not cut off"
+    single.do("DELETE FROM tracking_plans WHERE id = :id", id=plan)
+    pushed(single)
+    single.run("TrackingPlans")
+    assert plan not in [row["id"] for row in single.live("tracking_plans")]
+
+
+def _cut_later(request: Request, answer: Any) -> Any:
+    return net.error(500)(request, answer) if "cursor" in request.target else answer
+
+
+def test_c19_a_table_that_is_restored_from_a_backup_contradicts_what_was_edited_there_since(filled: Replica) -> None:
+    was = first(filled, "tracking_plans")
+    filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
+    # The backup of the whole: table and base as they were, with the edit in it.
+    base = filled.rows("tracking_plans_base", f"WHERE id = '{was['id']}'")[0]
+    filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
+    filled.run(*ALL)
+    filled.do("UPDATE tracking_plans_base SET name = :n WHERE id = :id", n=base["name"], id=was["id"])
+    assert outcomes(filled) == [("conflict", "conflict")]
+    assert plan_there(filled, was["id"])["name"] == "Theirs"
+    assert first(filled, "tracking_plans")["name"] == "Ours"
+
+
+def test_c21_rows_that_a_bulk_load_brings_are_edits_like_others(filled: Replica) -> None:
+    filled.do(
+        "INSERT INTO tracking_plans (name, type) SELECT CONCAT('Ours ', id), 'LIVE' FROM tracking_plans"
+        if filled.engine.dialect.name != "sqlite"
+        else "INSERT INTO tracking_plans (name, type) SELECT 'Ours ' || id, 'LIVE' FROM tracking_plans"
+    )
+    ours = [each for each in pending(filled, "TrackingPlans") if each.kind == "create"]
+    assert len(ours) == len(filled.live("tracking_plans")) / 2
+    assert outcomes(filled) == [("create", "done")] * len(ours)
+    quiet(filled)
