@@ -6,9 +6,8 @@ import json as jsonlib
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import alerting, connection, options, pending, replicate, sending
+from . import alerting, connection, options, plans, replicate, sending
 from .text import plural
 
 if TYPE_CHECKING:
@@ -27,18 +26,6 @@ if TYPE_CHECKING:
     from replicator.sync.session import Allowed
     from replicator.target.database import Target
 
-#: What a plan file says it is; another program's file is refused.
-_FORMAT = "segment-replicator plan 1"
-_SHOWN = ("object", "id", "action", "known_as", "reason", "pin", "requests")
-_DEEDS = {
-    "create": "create in Segment",
-    "update": "change in Segment",
-    "delete": "delete in Segment",
-    "pull": "take over from Segment",
-    "adopt": "nothing to send",
-    "conflict": "CONFLICT",
-    "refused": "not sent",
-}
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -65,10 +52,10 @@ def plan(
     )
     with ends(context, settings, as_json=json) as (opened, client):
         steps = session.plan(opened, client, _options(settings, words), allowed(settings))
-        document = _document(steps, opened.where)
+        document = plans.document(steps, opened.where)
     if out:
         out.write_text(jsonlib.dumps(document, ensure_ascii=False, indent=1), "utf-8")
-    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if json else _text(steps, document["target"]))
+    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if json else plans.text(steps, document["target"]))
     return 5 if exit_code and steps else 0
 
 
@@ -101,10 +88,10 @@ def apply(
     may = allowed(settings, many=replicate.allowed(allow_deletes))
     with ends(context, settings, as_json=json) as (opened, client):
         chosen = _options(settings, ())
-        planned = _read(file) if file else None
+        planned = plans.read(file) if file else None
         if not yes:
             planned = session.plan(opened, client, chosen, may) if planned is None else planned
-            typer.echo(_text(planned, opened.where), err=json)
+            typer.echo(plans.text(planned, opened.where), err=json)
             _ask(planned)
         done = session.apply(opened, client, chosen, may, planned)
         where = opened.where
@@ -210,71 +197,6 @@ def _ask(planned: Sequence[Step]) -> None:
         raise UsageError("Nobody can be asked whether to send this: give --yes, or a plan file and --yes.")
     if not typer.confirm(f"Send {plural(sent, 'change')} to Segment?"):
         raise typer.Exit(1)
-
-
-def _read(path: Path) -> list[Step]:
-    from replicator.sync.model import Change, Step
-
-    try:
-        found = jsonlib.loads(path.read_text("utf-8"))
-        if found["format"] != _FORMAT:
-            found = {}
-        return [
-            Step(
-                each["object"],
-                each["id"],
-                each["action"],
-                each["known_as"],
-                tuple(Change(**change) for change in each["changes"]),
-                tuple(Change(**change) for change in each["overruled"]),
-                each["reason"],
-                each["pin"],
-                each["requests"],
-            )
-            for each in found["steps"]
-        ]
-    except OSError as error:
-        reason = (error.strerror or "no file").lower()
-        raise UsageError(f"Cannot read the plan {path}: {reason}. `replicator plan --out FILE` makes one.") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is no plan of this program: make one with `replicator plan --out FILE`.") from None
-
-
-def _document(steps: Sequence[Step], where: str) -> dict[str, Any]:
-    rows = [
-        {
-            **{name: getattr(each, name) for name in _SHOWN},
-            "changes": [asdict(change) for change in each.changes],
-            "overruled": [asdict(change) for change in each.overruled],
-        }
-        for each in steps
-    ]
-    return {"format": _FORMAT, "target": where, "steps": rows, "counts": _counts(steps)}
-
-
-def _counts(steps: Sequence[Step]) -> Mapping[str, int]:
-    return dict(Counter(each.action for each in steps))
-
-
-def _text(steps: Sequence[Step], where: str) -> str:
-    if not steps:
-        return f"Nothing to do: {where} and the workspace agree."
-    lines = [line for each in steps for line in _step(each)]
-    told = ", ".join(f"{count} {_DEEDS[action]}" for action, count in _counts(steps).items())
-    writes = sum(each.requests for each in steps)
-    return "\n".join([*lines, "", f"{plural(len(steps), 'record')}: {told}. At most {plural(writes, 'request')}."])
-
-
-def _step(step: Step) -> Iterator[str]:
-    known_as = ", ".join(str(value) for value in step.known_as.values() if value is not None)
-    reason = f" ({step.reason})" if step.reason else ""
-    yield f"{step.object} {step.id} ({known_as}): {_DEEDS[step.action]}{reason}"
-    for change in step.changes:
-        yield from pending.changed(
-            change.name, change.before, change.after, added=step.action == "create", labels=("in Segment", "sent")
-        )
-    for change in step.overruled:
-        yield from pending.changed(change.name, change.before, change.after, labels=("here", "in Segment"))
 
 
 def _ended(done: Sequence[Done], where: str) -> dict[str, Any]:

@@ -262,7 +262,7 @@ MUTATIONS = (
     Mutation(
         "what the audit trail names is not read again",
         "due.py",
-        " or not terms.hints.isdisjoint(partition.params.values())",
+        " or terms.moved_since(partition.params.values(), known.listed_at)",
         "",
         INCREMENTAL,
     ),
@@ -388,8 +388,8 @@ MUTATIONS = (
     Mutation(
         "push: a deployment is forgotten",
         "sync/push.py",
-        '                self._journal.intend(connection, step, "deploy")\n        error = self._read_back(step.id',
-        "                pass\n        error = self._read_back(step.id",
+        '(connection, step, "deploy")\n        error = self._read_back(step.id, record, deploys=deploys)\n        if',
+        "\n        error = self._read_back(step.id, record, deploys=deploys)\n        if",
         PUSH,
     ),
     Mutation(

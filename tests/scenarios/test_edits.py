@@ -84,7 +84,7 @@ def test_a_deleted_plan_does_not_come_back_and_is_a_wish_to_delete(replica: Repl
     assert [(each.kind, each.id) for each in pending(replica, "TrackingPlans")] == [("delete", first["id"])]
 
 
-def test_what_both_sides_deleted_is_forgotten(replica: Replica) -> None:
+def test_c5_what_both_sides_deleted_is_forgotten(replica: Replica) -> None:
     replica.run("TrackingPlans")
     first = plan(replica)
     replica.do(f"DELETE FROM tracking_plans WHERE id = '{first['id']}'")
@@ -120,7 +120,7 @@ def test_a_plan_that_somebody_adds_gets_a_key_and_stays(replica: Replica) -> Non
     assert {each.name: each.local for each in edit.fields} == {"name": "Ours", "type": "LIVE"}
 
 
-def test_an_emptied_table_is_so_many_wishes_to_delete(replica: Replica) -> None:
+def test_c18_an_emptied_table_is_so_many_wishes_to_delete(replica: Replica) -> None:
     replica.run("TrackingPlans")
     there = {row["id"] for row in replica.rows("tracking_plans")}
     replica.do("DELETE FROM tracking_plans")
@@ -154,7 +154,7 @@ def test_an_edited_rule_stays_while_the_other_rules_of_its_plan_follow(replica: 
 
 
 @pytest.mark.kinds("sqlite", "mariadb")
-def test_a_schema_that_is_only_written_in_another_way_is_no_edit_and_follows(replica: Replica) -> None:
+def test_c13_a_schema_that_is_only_written_in_another_way_is_no_edit_and_follows(replica: Replica) -> None:
     replica.run(*PLANS)
     rule = replica.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
     set_schema(replica, rule, json.dumps(json.loads(rule["json_schema"]), indent=1))
@@ -175,7 +175,7 @@ def test_the_code_of_a_function_that_was_edited_stays(replica: Replica) -> None:
     assert (codes[first["id"]], codes[second["id"]]) == ("ours", "theirs")
 
 
-def test_an_edit_of_what_segment_sets_is_kept_and_its_reason_told(replica: Replica) -> None:
+def test_c17_an_edit_of_what_segment_sets_is_kept_and_its_reason_told(replica: Replica) -> None:
     replica.run("TrackingPlans")
     replica.do(f"UPDATE tracking_plans SET slug = 'ours' WHERE id = '{plan(replica)['id']}'")
     (edit,) = pending(replica, "TrackingPlans")
@@ -184,7 +184,7 @@ def test_an_edit_of_what_segment_sets_is_kept_and_its_reason_told(replica: Repli
     assert plan(replica)["slug"] == "ours"
 
 
-def test_lost_bases_come_back_where_both_sides_are_equal_and_the_rest_is_kept(replica: Replica) -> None:
+def test_c19_lost_bases_come_back_where_both_sides_are_equal_and_the_rest_is_kept(replica: Replica) -> None:
     replica.run("TrackingPlans", "SourceFunctions")
     first = plan(replica)
     for table in ("tracking_plans", "source_functions"):

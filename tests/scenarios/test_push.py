@@ -79,7 +79,7 @@ def test_an_edited_plan_is_sent_field_by_field_once(filled: Replica) -> None:
     quiet(filled)
 
 
-def test_an_edited_function_is_saved_and_deployed_and_its_name_does_not_grow(filled: Replica) -> None:
+def test_c14_an_edited_function_is_saved_and_deployed_and_its_name_does_not_grow(filled: Replica) -> None:
     source, destination = first(filled, "source_functions"), first(filled, "destination_functions")
     filled.do("UPDATE source_functions SET code = :code WHERE id = :id", code="// ours", id=source["id"])
     renamed = destination["display_name"].replace(" (", " 2 (", 1)
@@ -144,7 +144,7 @@ def test_a_plan_and_a_function_that_somebody_adds_are_made_once_and_get_their_id
     quiet(filled)
 
 
-def test_a_creation_whose_answer_was_lost_is_adopted_and_never_sent_again(filled: Replica) -> None:
+def test_c11_a_creation_whose_answer_was_lost_is_adopted_and_never_sent_again(filled: Replica) -> None:
     filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
     filled.network.lose = "POST /tracking-plans"
     (done,) = pushed(filled)
@@ -154,7 +154,7 @@ def test_a_creation_whose_answer_was_lost_is_adopted_and_never_sent_again(filled
     quiet(filled)
 
 
-def test_a_lost_update_is_looked_at_before_it_is_sent_again(filled: Replica) -> None:
+def test_c11_a_lost_update_is_looked_at_before_it_is_sent_again(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
     filled.network.lose = f"PATCH /tracking-plans/{was['id']}"
@@ -164,7 +164,7 @@ def test_a_lost_update_is_looked_at_before_it_is_sent_again(filled: Replica) -> 
     quiet(filled)
 
 
-def test_a_deletion_is_sent_only_where_that_is_allowed(filled: Replica) -> None:
+def test_c18_a_deletion_is_sent_only_where_that_is_allowed(filled: Replica) -> None:
     was = first(filled, "source_functions")
     filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
     (held,) = pushed(filled, Allowed(push=True))
@@ -176,7 +176,7 @@ def test_a_deletion_is_sent_only_where_that_is_allowed(filled: Replica) -> None:
     quiet(filled)
 
 
-def test_many_deletions_at_once_wait_for_a_persons_word(filled: Replica) -> None:
+def test_c18_many_deletions_at_once_wait_for_a_persons_word(filled: Replica) -> None:
     rules = filled.rows("tracking_plan_rules")
     filled.do("DELETE FROM tracking_plan_rules")
     held = pushed(filled)
@@ -189,7 +189,7 @@ def test_many_deletions_at_once_wait_for_a_persons_word(filled: Replica) -> None
     quiet(filled)
 
 
-def test_the_same_field_edited_on_both_sides_is_a_conflict_that_changes_neither(filled: Replica) -> None:
+def test_c1_the_same_field_edited_on_both_sides_is_a_conflict_that_changes_neither(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
     filled.network.write("PATCH", f"/tracking-plans/{was['id']}", {"name": "Theirs"})
@@ -207,7 +207,7 @@ def test_the_same_field_edited_on_both_sides_is_a_conflict_that_changes_neither(
     quiet(filled)
 
 
-def test_different_lines_of_code_edited_on_both_sides_both_survive(filled: Replica) -> None:
+def test_c1_different_lines_of_code_edited_on_both_sides_both_survive(filled: Replica) -> None:
     was = first(filled, "source_functions")
     filled.network.write("PATCH", f"/functions/{was['id']}", {"code": "a\nb\nc\nd\n"})
     filled.run("SourceFunctions")
@@ -218,7 +218,7 @@ def test_different_lines_of_code_edited_on_both_sides_both_survive(filled: Repli
     quiet(filled)
 
 
-def test_a_step_whose_record_moved_since_the_plan_is_skipped(filled: Replica) -> None:
+def test_c8_a_step_whose_record_moved_since_the_plan_is_skipped(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
     steps = planned(filled)
@@ -227,7 +227,7 @@ def test_a_step_whose_record_moved_since_the_plan_is_skipped(filled: Replica) ->
     assert list(writes(filled.network)) == []
 
 
-def test_one_bad_rule_of_a_batch_is_told_and_the_others_are_sent(filled: Replica) -> None:
+def test_c10_one_bad_rule_of_a_batch_is_told_and_the_others_are_sent(filled: Replica) -> None:
     rules = filled.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")
     mine = [each for each in rules if each["tracking_plan_id"] == rules[0]["tracking_plan_id"]][:4]
     for at, rule in enumerate(mine):
@@ -273,7 +273,7 @@ def test_a_decided_conflict_ends_with_that_version_on_both_sides(
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
-def test_a_plan_edited_here_and_deleted_there_comes_back_or_goes(filled: Replica, side: Side) -> None:
+def test_c4_a_plan_edited_here_and_deleted_there_comes_back_or_goes(filled: Replica, side: Side) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
     filled.network.write("DELETE", f"/tracking-plans/{was['id']}")
@@ -288,7 +288,7 @@ def test_a_plan_edited_here_and_deleted_there_comes_back_or_goes(filled: Replica
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
-def test_a_function_deleted_here_and_edited_there_goes_or_comes_back(filled: Replica, side: Side) -> None:
+def test_c3_a_function_deleted_here_and_edited_there_goes_or_comes_back(filled: Replica, side: Side) -> None:
     was = first(filled, "source_functions")
     filled.do("DELETE FROM source_functions WHERE id = :id", id=was["id"])
     filled.network.write("PATCH", f"/functions/{was['id']}", {"description": "Theirs"})
@@ -335,7 +335,7 @@ def test_a_function_deleted_through_here_is_restored_from_the_journal(filled: Re
     quiet(filled)
 
 
-def test_two_databases_on_one_workspace_come_to_the_same(filled: Replica, tmp_path: Path) -> None:
+def test_c20_two_databases_on_one_workspace_come_to_the_same(filled: Replica, tmp_path: Path) -> None:
     other = Replica(f"sqlite:///{tmp_path / 'other.db'}", filled.network)
     try:
         other.run(*ALL)
@@ -353,7 +353,7 @@ def test_two_databases_on_one_workspace_come_to_the_same(filled: Replica, tmp_pa
         other.close()
 
 
-def test_an_edit_made_while_the_push_is_under_way_stays_an_edit(filled: Replica) -> None:
+def test_c8_an_edit_made_while_the_push_is_under_way_stays_an_edit(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
 
@@ -436,7 +436,7 @@ def rules_there(replica: Replica, plan_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_rule_that_gets_another_key_is_renamed_and_keeps_its_schema(filled: Replica, lost: bool) -> None:
+def test_c9_a_rule_that_gets_another_key_is_renamed_and_keeps_its_schema(filled: Replica, lost: bool) -> None:
     rule = named_rule(filled)
     plan_id, before = rule["tracking_plan_id"], rules_there(filled, rule["tracking_plan_id"])
     give_key(filled, rule, "Ours")
@@ -476,7 +476,7 @@ def test_a_name_that_another_rule_has_is_not_given(filled: Replica) -> None:
     assert list(writes(filled.network)) == []
 
 
-def test_a_rule_edited_here_and_renamed_there_is_a_conflict_that_names_it(filled: Replica) -> None:
+def test_c9_a_rule_edited_here_and_renamed_there_is_a_conflict_that_names_it(filled: Replica) -> None:
     rule = named_rule(filled)
     theirs = rules_there(filled, rule["tracking_plan_id"])[rule["key"]]
     set_schema(filled, rule, json.dumps({"title": "Ours"}))

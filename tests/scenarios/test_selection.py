@@ -159,7 +159,7 @@ def test_each_object_has_its_own_way_of_deletes_details_and_rereading(one: Repli
     assert asked == {"other"}, "source functions wait for their time"
 
 
-def test_an_edit_of_a_masked_column_is_refused_and_the_mask_never_leaves(replica: Replica) -> None:
+def test_c15_an_edit_of_a_masked_column_is_refused_and_the_mask_never_leaves(replica: Replica) -> None:
     words = ("TrackingPlans", "TrackingPlanRules")
     chosen = selections(
         objects={
