@@ -29,7 +29,12 @@ def run(kind: str, number: int, seed: int) -> None:
         base.keep()
         machine = type("Machine", (Histories,), {"base": base})
         hypothesis.seed(seed)(machine)
-        run_state_machine_as_test(machine, settings=_settings(number))
+        try:
+            run_state_machine_as_test(machine, settings=_settings(number))
+        except BaseException as error:
+            again = f"--database {kind} --histories {number} --processes 1 --seed {seed}"
+            error.add_note(f"The same again: python -m tests.model {again}")
+            raise
 
 
 def _settings(number: int) -> settings:

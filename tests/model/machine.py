@@ -18,12 +18,13 @@ from replicator.target.bookkeeping import bookkeeping
 from tests.crashes.invariants import Books
 from tests.crashes.places import Base
 from tests.model import checks, mishaps
-from tests.model.mishaps import DEATH, FAULTS, Clock, Died
+from tests.model.mishaps import DEATH, FAULTS, PLACES, Clock, Died
 from tests.model.world import DEEDS, WORDS, World
+from tests.scenarios import network as net
 from tests.scenarios.replica import Replica
 
 _deeds, _which = st.sampled_from(DEEDS), st.integers(0, 5)
-_words = st.sampled_from((WORDS, WORDS[:1], WORDS[1:]))
+_words = st.sampled_from((WORDS, WORDS[:1], WORDS[1:2], WORDS[1:]))
 #: Whether what was read a while ago is read again; without, children are read for parents that moved.
 _reread = st.booleans()
 
@@ -39,6 +40,13 @@ class Histories(RuleBasedStateMachine):
         self.world = World()
         self.replica = Replica(self.base.url, self.world.network)
         self.epoch = 0
+        #: What the token may not read, from one run to the next.
+        self.forbidden: set[str] = set()
+
+    @rule(where=st.sampled_from(PLACES), allowed=st.booleans())
+    def permissions_change(self, where: str, allowed: bool) -> None:
+        (self.forbidden.discard if allowed else self.forbidden.add)(where)
+        self._enforce()
 
     @rule(deed=_deeds, which=_which)
     def something_changes(self, deed: str, which: int) -> None:
@@ -48,7 +56,7 @@ class Histories(RuleBasedStateMachine):
     def a_run(self, words: tuple[str, ...], reread: bool, full: bool) -> None:
         done = self._watched(lambda: self._run(words, reread=reread, full=full))
         assert done
-        assert done.status == "done", done
+        assert self._well(done), done
 
     @rule(words=_words, reread=_reread, fault=st.sampled_from(sorted(FAULTS)))
     def a_run_meets_a_fault(self, words: tuple[str, ...], reread: bool, fault: str) -> None:
@@ -79,7 +87,7 @@ class Histories(RuleBasedStateMachine):
 
         mishaps.meanwhile(self.world.network, overtake, after)
         done = self._watched(lambda: self._run(WORDS, reread=True))
-        assert not others or (others[0].status == "done" and (done is None or done.status != "done"))
+        assert not others or (self._well(others[0]) and (done is None or done.status != "done"))
 
     @rule(after=st.integers(2, 6))
     def a_second_run_at_the_same_time_is_refused(self, after: int) -> None:
@@ -96,8 +104,16 @@ class Histories(RuleBasedStateMachine):
         mishaps.meanwhile(self.world.network, intrude, after)
         done = self._watched(lambda: self._run(WORDS, reread=True))
         assert done
-        assert done.status == "done"
+        assert self._well(done), done
         assert all(refused)
+
+    def _well(self, done: RunResult) -> bool:
+        return done.status == "done" or bool(self.forbidden)
+
+    def _enforce(self) -> None:
+        self.world.network.heal()
+        for where in sorted(self.forbidden):
+            self.world.network.on(where, net.error(403, "Forbidden"))
 
     def _run(self, words: tuple[str, ...], *, reread: bool, **asked: Any) -> RunResult:
         clock = Clock()
@@ -119,7 +135,7 @@ class Histories(RuleBasedStateMachine):
                 done = run()
         finally:
             DEATH.is_over()
-            self.world.network.heal()
+            self._enforce()
         alive &= set(self.world.records())
         problems = checks.buried(before, self._rows(), alive) + checks.hold(self.replica, self.world, self.epoch)
         assert not problems
@@ -134,6 +150,8 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         """One clean full run, and the replica is the workspace."""
         try:
+            self.forbidden.clear()
+            self._enforce()
             self.a_run(WORDS, reread=True, full=True)
             assert not checks.unequal(self.replica, self.world)
         finally:

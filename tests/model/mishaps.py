@@ -15,7 +15,7 @@ from replicator.target import lease
 from tests.scenarios import network as net
 from tests.scenarios.network import Fault, Network
 
-PLANS, RULES, LABELS = "/tracking-plans", "/tracking-plans/*", "/labels"
+PLANS, RULES, LABELS = PLACES = "/tracking-plans", "/tracking-plans/*", "/labels"
 
 
 class Died(Exception):
