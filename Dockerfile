@@ -9,7 +9,7 @@ COPY replicator replicator
 # The wheel is what people install from PyPI, too. Only binary packages: nothing is compiled, so no compiler is needed.
 RUN python3 -m venv --without-pip /opt/replicator \
     && python3 -m pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheel . \
-    && python3 -m pip --python /opt/replicator/bin/python install --no-cache-dir --only-binary :all: -c constraints.txt /tmp/wheel/*.whl \
+    && python3 -m pip --python /opt/replicator/bin/python install --no-cache-dir --only-binary :all: -c constraints.txt "$(echo /tmp/wheel/*.whl)[fleet]" \
     && find /opt/replicator -name tests -type d -path '*site-packages*' -prune -exec rm -rf {} +
 
 FROM python:${PYTHON}-slim

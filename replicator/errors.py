@@ -4,6 +4,7 @@ ReplicatorError                       exit code 1: the run failed
 ├── UsageError                        exit code 2: the command line asks for what cannot be
 │   └── ConfigError                   a setting is missing, unknown or wrong
 ├── SegmentError                      the API's end; this object fails, the others go on
+│   ├── PutOff                        the rate limit asks for a longer wait than a worker makes: a later run goes on
 │   ├── Retryable                     worth another try; raised once the tries are used up
 │   │   ├── RateLimited               429, longer than the deadline allows
 │   │   └── Unreachable               connection, time-out, 5xx, cut or broken body
@@ -19,6 +20,7 @@ ReplicatorError                       exit code 1: the run failed
 │   ├── TableAltered                  somebody altered this object's table: this object fails
 │   ├── SchemaFrozen                  policy `freeze` or `fail` forbids the change this object needs
 │   └── RunLocked                     another run holds the lock: stop everything
+├── FleetUnusable                     the fleet's queue is down or refuses us: stop everything
 ├── NeedsPerson                       exit code 4: only a person can decide
 │   └── MassDeletion                  more rows would vanish than the guard allows
 └── Interrupted                       Ctrl-C or SIGTERM, after the state was made safe
@@ -52,6 +54,14 @@ class SegmentError(ReplicatorError):
         super().__init__(message)
         self.status = status
         self.request_id = request_id
+
+
+class PutOff(SegmentError):
+    """The rate limit asks for a longer wait than a worker makes; a later run goes on where this object stopped."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Retryable(SegmentError):
@@ -119,6 +129,12 @@ class SchemaFrozen(TargetError):
 
 class RunLocked(TargetError):
     """Another run holds the lock."""
+
+    stops_everything = True
+
+
+class FleetUnusable(ReplicatorError):
+    """The database of the fleet's queue is down, refuses us, or lacks what we need there."""
 
     stops_everything = True
 

@@ -15,7 +15,7 @@ from replicator.about import Threads, about
 from replicator.due import ALWAYS
 from replicator.edits import respell
 from replicator.encoder import Encoder
-from replicator.errors import Inaccessible, Interrupted, NeedsPerson, ReplicatorError
+from replicator.errors import Inaccessible, Interrupted, NeedsPerson, PutOff, ReplicatorError
 from replicator.hints import TRAIL, Hints, Moved
 from replicator.options import reads_details
 from replicator.outcome import ObjectResult, Progress, Status
@@ -135,6 +135,8 @@ class Lanes:
             if isinstance(self.fatal, Interrupted):
                 return "interrupted", str(error)
             return "skipped", f"the run was stopped: {self.fatal}"
+        if isinstance(error, PutOff):
+            return "interrupted", str(error)
         return _status(error), str(error)
 
     def _layout(self, thing: Object) -> Layout:

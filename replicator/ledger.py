@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, select, update
 
 from replicator import __version__
 from replicator.errors import ReplicatorError
@@ -64,21 +64,25 @@ class Ledger:
         with self.target.reading() as connection:
             return str(connection.execute(query).scalar() or "")
 
-    def close_dead(self) -> None:
+    def close_dead(self, status: str = "failed") -> None:
         """Ends the rows of runs that were killed. For who holds the lease: no other run goes on."""
         runs = self.books.runs
         left = (runs.c.scope == self.target.place.scope, runs.c.status == "running", runs.c.id != self.run_id)
         with self.target.begin() as connection:
-            ended = {"status": "failed", "error": KILLED, "finished_at": runs.c.heartbeat_at}
-            connection.execute(update(runs).where(*left).values(**ended))
+            mine = connection.execute(select(runs.c.started_at).where(runs.c.id == self.run_id)).scalar_one()
+            # One that was only asleep may have beaten once more, and could not do anything else any more.
+            over = case((runs.c.heartbeat_at < mine, runs.c.heartbeat_at), else_=mine)
+            connection.execute(update(runs).where(*left).values(status=status, error=KILLED, finished_at=over))
 
     def note(self, **values: Any) -> None:
-        """Changes columns of the run's row."""
+        """Changes columns of the run's row, unless another run took over and ended it."""
         with self.target.begin() as connection:
             self._change(connection, values)
 
     def _change(self, connection: Connection, values: Mapping[str, Any]) -> None:
-        connection.execute(update(self.books.runs).where(self.books.runs.c.id == self.run_id).values(**values))
+        runs = self.books.runs
+        going_on = (runs.c.id == self.run_id, runs.c.status == "running")
+        connection.execute(update(runs).where(*going_on).values(**values))
 
     def finish(self, status: str, error: str | None, totals: Mapping[str, int]) -> None:
         """Ends the run's row."""

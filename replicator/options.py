@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from replicator.target.evolve import Policy
 
 _NOTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a worker of a fleet knows of the run that it performs."""
+
+    #: Whether the holder of a lock was a worker that the fleet takes for dead.
+    gone: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,7 @@ class Options:
     job: str | None = None
     #: The job's newest run that had ended when its turn was seen, "" if none had: after another one the turn is over.
     after: str | None = None
+    unit: Unit | None = None
     policy: Policy = "evolve"
     migrate: bool = True
     #: Requests at once, over all objects.

@@ -20,7 +20,7 @@ from replicator.catalog import with_parents
 from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError, RunLocked
 from replicator.lanes import Lanes, Surroundings
 from replicator.ledger import Ledger
-from replicator.options import Options, layouts
+from replicator.options import Options, Unit, layouts
 from replicator.outcome import ObjectResult, Progress, RunResult, Status
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
@@ -59,20 +59,23 @@ def replicate(target: Target, client: Client, options: Options, progress: Progre
     """
     options = periods.settled(target, options)
     migrate.migrate(target, allowed=options.migrate)
-    with holding(target, options.mode, options.job) as (ledger, held):
+    with holding(target, options.mode, options.job, options.unit) as (ledger, held):
         _refuse_without_turn(target, options, ledger)
         return _run(target, client, options, progress, stop, ledger, held)
 
 
 @contextmanager
-def holding(target: Target, mode: str, job: str | None = None) -> Iterator[tuple[Ledger, lease.Lease]]:
+def holding(
+    target: Target, mode: str, job: str | None = None, unit: Unit | None = None
+) -> Iterator[tuple[Ledger, lease.Lease]]:
     """A run's ledger and the lock; raises RunLocked where another run has it. The caller ends the ledger's row."""
     books = bookkeeping(target.dialect)
     ledger = Ledger(target, books, uuid.uuid4().hex)
     # Before the lease is taken: who finds it held looks there for the heartbeat.
     ledger.begin(mode, job)
     try:
-        held = lease.acquire(target, books, ledger.run_id)
+        more = {"known_dead": unit.gone} if unit else {}
+        held = lease.acquire(target, books, ledger.run_id, **more)
     except ReplicatorError:
         ledger.withdraw()
         raise
@@ -101,7 +104,8 @@ def _run(
     held: lease.Lease,
 ) -> RunResult:
     started, asked = time.monotonic(), client.requests
-    ledger.close_dead()
+    # A worker that dies stops nothing: its unit goes on here.
+    ledger.close_dead("interrupted" if options.unit else "failed")
     try:
         results, fatal = _objects(target, client, options, progress, stop, ledger, held)
     except BaseException as error:
@@ -128,6 +132,9 @@ def _result(
     if fatal:
         status: Any = "interrupted" if isinstance(fatal, Interrupted) else "failed"
         return RunResult(run_id, status, objects, seconds, requests, fatal.exit_code, str(fatal))
+    if "interrupted" in statuses:
+        why = next(each.error for each in objects if each.status == "interrupted")
+        return RunResult(run_id, "interrupted", objects, seconds, requests, Interrupted.exit_code, why)
     if "needs_person" in statuses:
         return RunResult(run_id, "needs_person", objects, seconds, requests, NeedsPerson.exit_code)
     if statuses <= {"done"}:

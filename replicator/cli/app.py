@@ -33,6 +33,7 @@ from . import (
     state,
     status,
     sync,
+    worker,
 )
 
 #: `\b` keeps the lines as they are.
@@ -96,6 +97,7 @@ app.command()(status.status)
 app.command()(run.run)
 app.command()(jobs.jobs)
 app.command()(daemon.daemon)
+app.command()(worker.worker)
 app.command()(runs.runs)
 app.command()(health.health)
 app.command(context_settings=WORDS)(pending.pending)

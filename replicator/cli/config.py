@@ -57,6 +57,8 @@ def document(found: Configuration) -> dict[str, Any]:
         plain["web"]["listen"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     del plain["web"]["password"]
     plain["web"]["password_hash"] = "***" if found.web.password_hash else None
+    if found.fleet:
+        plain["fleet"]["queue"] = _without_password(found.fleet.queue)
     for job in plain["jobs"].values():
         del job["name"]
         job["alerts"] = _told({key: value for key, value in job["alerts"].items() if value is not None})

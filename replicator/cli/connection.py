@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from replicator.run import Options
     from replicator.sandbox import Sandbox
     from replicator.segment.client import Client, Wait
+    from replicator.segment.limits import Admission
+    from replicator.segment.token import Token
     from replicator.target.database import Target
 
+#: A worker has other units to perform than one that waits for its rate limit for longer than this many seconds.
+LONGEST_SLEEP = 20.0
 #: In process nothing listens there; the client wants an address to name.
 _IN_PROCESS = "http://127.0.0.1"
 
@@ -31,8 +35,9 @@ def open_client(
     *,
     stop: threading.Event | None = None,
     on_wait: Callable[[Wait], None] = lambda _: None,
+    limits: Callable[[Token], Admission] | None = None,
 ) -> Client:
-    """The client of the workspace that the settings name."""
+    """The client of the workspace that the settings name; with its own limits, or with those that a fleet shares."""
     from replicator.segment.client import Client
     from replicator.segment.regions import base_url
     from replicator.segment.token import Token, read_token
@@ -50,6 +55,8 @@ def open_client(
     address = base_url(settings.region, settings.base_url)
     token = read_token(environ, file=settings.token_file)
     resort.remember(token.header().removeprefix("Bearer "))
+    if limits:
+        shared |= {"limits": limits(token), "longest_sleep": LONGEST_SLEEP}
     return Client(base_url=address, token=token, ca_file=settings.ca_file, **shared)
 
 

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,13 +21,13 @@ import typer
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import load_all
 
-from . import alerting, logs, options, page, signals, turns, web
+from . import alerting, logs, options, page, resort, signals, turns, web
 from .keeper import Keeper, options_of, perform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from replicator.settings import Configuration
+    from replicator.settings import Configuration, FleetSettings
 
 __all__ = ["daemon", "perform"]
 
@@ -99,6 +100,10 @@ def _loaded(environ: Mapping[str, str], config: Path | None) -> Configuration:
     for name, jobs in turns.by_connection(found).items():
         for job in jobs:
             options_of(found.connections[name], job)
+    if found.fleet:
+        from replicator.fleet.store import require
+
+        require()
     return found
 
 
@@ -123,8 +128,9 @@ def _started(before: Mapping[str, Keeper], found: Configuration, environ: Mappin
     """A keeper for each connection; one that goes on with a run under the old configuration ends after it."""
     for keeper in before.values():
         keeper.end(now=False)
+    keeper_of = _planner_of(found.fleet) if found.fleet else Keeper
     keepers = {
-        name: Keeper(name, found.connections[name], jobs, environ, before.get(name))
+        name: keeper_of(name, found.connections[name], jobs, environ, before.get(name))
         for name, jobs in turns.by_connection(found).items()
     }
     for keeper in keepers.values():
@@ -132,6 +138,17 @@ def _started(before: Mapping[str, Keeper], found: Configuration, environ: Mappin
     left = {name: keeper for name, keeper in before.items() if name not in keepers and keeper.is_alive()}
     log.info("daemon keeps", extra={"connections": len(keepers), "jobs": len(found.jobs)})
     return {**keepers, **left}
+
+
+@lru_cache(maxsize=4)
+def _planner_of(fleet: FleetSettings) -> Callable[..., Keeper]:
+    """In a fleet the daemon only plans; reloading leaves a queue open that stays."""
+    from replicator.fleet.queue import Queue
+
+    from .planner import Planner
+
+    resort.remember(resort.password(fleet.queue))
+    return partial(Planner, queue=Queue(fleet))
 
 
 def _joined(threads: list[Keeper], seconds: float) -> bool:

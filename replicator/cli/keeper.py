@@ -21,11 +21,14 @@ from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from replicator.options import Options
     from replicator.outcome import ObjectResult, RunResult
     from replicator.segment.client import Wait
     from replicator.settings import Job, Settings
+
+    from .hand import Hand
 
 #: At least so often each thread looks at the clock, which goes on while the machine sleeps.
 _LOOK = 15.0
@@ -120,15 +123,7 @@ class Keeper(threading.Thread):
         return wait_after(self._failures).total_seconds()
 
     def _performed(self) -> float:
-        from replicator.target import migrate
-
-        target = connection.open_database(self.settings)
-        try:
-            migrate.migrate(target, allowed=self.settings.migrate)
-            found, now = turns.of(target, self.connection, self.jobs)
-            busy = turns.busy(target, now)
-        finally:
-            target.close()
+        found, now, busy = self._asked()
         due = [(turn.due, turn) for turn in found if turn.due is not None]
         if busy or not due:
             return _SOON
@@ -141,6 +136,18 @@ class Keeper(threading.Thread):
         with about(job=job.name):
             self._run_job(job, turn.after)
         return 0
+
+    def _asked(self) -> tuple[list[turns.Turn], datetime, bool]:
+        """What the ledger says of each job, what time it is there, and whether a run goes on."""
+        from replicator.target import migrate
+
+        target = connection.open_database(self.settings)
+        try:
+            migrate.migrate(target, allowed=self.settings.migrate)
+            found, now = turns.of(target, self.connection, self.jobs)
+            return found, now, turns.busy(target, now)
+        finally:
+            target.close()
 
     def _run_job(self, job: Job, after: str) -> None:
         self._alive()
@@ -203,6 +210,7 @@ def perform(
     *,
     tally: Tally | None = None,
     shown: progress.Lines | None = None,
+    hand: Hand | None = None,
 ) -> RunResult:
     """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
 
@@ -212,9 +220,13 @@ def perform(
 
     own, shown = threading.Event(), shown or progress.Lines()
     chosen = replace(options_of(settings, job), after=after)
+    if hand:
+        chosen = hand.narrowed(chosen)
     with (
         _following(stop, own),
-        unbegun.open_client(settings, environ, chosen, stop=own, on_wait=shown.waiting) as client,
+        unbegun.open_client(
+            settings, environ, chosen, stop=own, on_wait=shown.waiting, limits=hand.limits if hand else None
+        ) as client,
         (tally or Tally()).counting(client.counters),
     ):
         target = connection.open_database(settings)

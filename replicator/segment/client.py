@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -20,14 +21,22 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from replicator import __version__
 from replicator.crash import crashpoint
-from replicator.errors import Interrupted, RateLimited, SegmentError, Unauthorized, UnexpectedResponse, Unreachable
+from replicator.errors import (
+    Interrupted,
+    PutOff,
+    RateLimited,
+    SegmentError,
+    Unauthorized,
+    UnexpectedResponse,
+    Unreachable,
+)
 
 from . import retry
 from .answers import FEW, Again, Answer, Denied, Refused, judge
 from .counters import Counters
 from .decode import OffContract, Unreadable
 from .exchange import Failed, InProcess, Reply, Request, Transport
-from .limits import POLL, Limits, Ticket, Wait
+from .limits import POLL, Admission, Limits, Permit, Wait
 
 if TYPE_CHECKING:
     from .token import Token
@@ -83,6 +92,7 @@ class _Patience:
     deadline: float
     tries: int
     max_wait: float
+    longest_sleep: float
 
 
 class Client:
@@ -94,11 +104,12 @@ class Client:
         base_url: str,
         token: Token,
         transport: Callable[[Any], Any] | None = None,
-        limits: Limits | None = None,
+        limits: Admission | None = None,
         deadline: float = 60.0,
         max_body: int = 64 * 2**20,
         tries: int = 6,
         max_wait: float = 300.0,
+        longest_sleep: float = math.inf,
         ca_file: Path | None = None,
         connections: int = 32,
         on_wait: Callable[[Wait], None] = lambda _: None,
@@ -108,14 +119,15 @@ class Client:
     ) -> None:
         """`deadline` holds for each try, `max_wait` for each single wait; `stop` ends every wait with Interrupted.
 
+        A wait for the rate limit beyond `longest_sleep` is not made: PutOff says how long it would be.
         `connections` should not be fewer than the threads. Tests replace `sleep`, `now`, and the clock of `limits`.
         """
         self._token = token
         self._host = urlsplit(base_url).netloc
         self._compressed = transport is None
         self._transport = _transport(base_url, transport, connections, max_body, ca_file)
-        self._limits = limits or Limits()
-        self._patience = _Patience(deadline, tries, max_wait)
+        self._limits: Admission = limits or Limits()
+        self._patience = _Patience(deadline, tries, max_wait, longest_sleep)
         self._on_wait = on_wait
         self._stop = stop or threading.Event()
         self._sleep = sleep or self._stop.wait
@@ -222,16 +234,25 @@ class Client:
             seconds = retry.backoff(attempt) if again.seconds is None else again.seconds
             self._wait(Wait(seconds, again.why, ask.operation))
 
-    def _admitted(self, ask: Ask) -> Ticket:
+    def _admitted(self, ask: Ask) -> Permit:
         while True:
             self._check_stop()
             if self._revoked.is_set():
                 raise Unauthorized(f"{ask.where}: not sent, because Segment no longer accepts the token.", status=401)
             ticket = self._limits.take(ask.operation, ask.rate)
-            if isinstance(ticket, Ticket):
+            if not isinstance(ticket, Wait):
                 return ticket
-            # A poll is no wait that anybody would want to read about.
-            self._wait(ticket, silent=ticket.seconds <= POLL)
+            self._wait_for_limit(ticket)
+
+    def _wait_for_limit(self, wait: Wait) -> None:
+        if wait.seconds > self._patience.longest_sleep:
+            raise PutOff(
+                f"{wait.operation}: the next request has to wait for {wait.seconds:.0f} s ({wait.why});"
+                " a later run goes on there.",
+                seconds=wait.seconds,
+            )
+        # A poll is no wait that anybody would want to read about.
+        self._wait(wait, silent=wait.seconds <= POLL)
 
     def _wait(self, wait: Wait, *, silent: bool = False) -> None:
         if wait.seconds > self._patience.max_wait:
@@ -241,6 +262,7 @@ class Client:
             )
         if not silent:
             self._count(waits=1, waited=wait.seconds)
+        if wait.told and not silent:
             extra = {"operation": wait.operation, "seconds": round(wait.seconds, 3), "why": wait.why}
             log.info("waiting", extra=extra)
             self._on_wait(wait)
@@ -250,12 +272,13 @@ class Client:
         if self._stop.is_set():
             raise Interrupted("Stopped as asked, between two requests; what was stored stays. Run it again to go on.")
 
-    def _exchange(self, ask: Ask, ticket: Ticket) -> Reply | Failed:
+    def _exchange(self, ask: Ask, ticket: Permit) -> Reply | Failed:
         self._count(requests=1)
         reply: Reply | Failed | None = None
         try:
             crashpoint("before request", ask.operation)
             with self._gate:
+                ticket = self._renewed(ticket)
                 reply = self._transport.send(self._request(ask), self._patience.deadline)
             crashpoint("after request", ask.operation)
         finally:
@@ -264,6 +287,12 @@ class Client:
             elif reply.status != 429:
                 self._limits.answered(ticket, retry.usage(reply.headers, self._now()))
         return reply
+
+    def _renewed(self, ticket: Permit) -> Permit:
+        while isinstance(found := self._limits.renewed(ticket), Wait):
+            self._check_stop()
+            self._sleep(found.seconds)
+        return found
 
     def _request(self, ask: Ask) -> Request:
         sent = {"content-type": "application/json"} if ask.body else {}
@@ -281,9 +310,9 @@ class Client:
             ask.body,
         )
 
-    def _refused(self, ticket: Ticket, refused: Refused) -> Again:
+    def _refused(self, ticket: Permit, refused: Refused) -> Again:
         seconds = retry.backoff(1) if refused.seconds is None else refused.seconds
-        self._limits.refused(ticket, seconds, whole_token=refused.named or ticket.bucket.stated is None)
+        self._limits.refused(ticket, seconds, whole_token=refused.named or ticket.stated is None)
         self._count(refused=1)
         return Again(refused.error, "Segment's rate limit is used up")
 

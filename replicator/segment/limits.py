@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 #: Stated limits are called lower than the default and go up to 600 a minute; the default itself is not published.
 ASSUMED_PER_MINUTE = 600
@@ -32,6 +33,8 @@ class Wait:
     seconds: float
     why: str
     operation: str
+    #: Whether anybody would want to read about it.
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,33 @@ class Ticket:
     number: int
     flying: int
 
+    @property
+    def stated(self) -> int | None:
+        """The limit that the contract states for this operation alone."""
+        return self.bucket.stated
+
+
+class Permit(Protocol):
+    """A ticket of whichever limits."""
+
+    @property
+    def stated(self) -> int | None: ...
+
+
+class Admission(Protocol):
+    """What the client asks before it sends, and tells afterwards. A permit goes back to whoever gave it."""
+
+    def take(self, operation: str, rate: int | None) -> Permit | Wait: ...
+
+    def renewed(self, permit: Any) -> Permit | Wait:
+        """Right before the request is sent: the same permit, unless it was given too long ago."""
+
+    def answered(self, permit: Any, usage: Usage) -> None: ...
+
+    def unanswered(self, permit: Any) -> None: ...
+
+    def refused(self, permit: Any, seconds: float, *, whole_token: bool) -> None: ...
+
 
 class Limits:
     def __init__(
@@ -122,6 +152,10 @@ class Limits:
                 return Wait(POLL, "the first answer tells the limit", operation)
             whose = "this operation" if bucket.stated else "the token"
             return Wait(bucket.ends - now, f"{bucket.limit} requests a minute for {whose} are used up", operation)
+
+    def renewed(self, ticket: Ticket) -> Ticket:
+        """The same: this process knows of every request that it has under way, however late it is sent."""
+        return ticket
 
     def _bucket(self, operation: str, rate: int | None) -> _Bucket:
         if rate is None:

@@ -108,6 +108,14 @@ def _address(value: Any) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
+def _queue(value: Any) -> str:
+    """As libpq reads it; the driver's name is SQLAlchemy's."""
+    scheme, _, rest = _text(value).partition("://")
+    if scheme.removesuffix("+psycopg") not in {"postgresql", "postgres"} or not rest:
+        raise ValueError
+    return f"postgresql://{rest}"
+
+
 def _counts(value: Any) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(type(count) is int and count >= 0 for count in value.values()):
         raise ValueError
@@ -264,4 +272,8 @@ WEB_KEYS: Mapping[str, Key] = {
         "the address of the page without a path, such as https://replicator.example.com",
     ),
     "hosts": Key(_words, "a list of names such as replicator.internal"),
+}
+FLEET_KEYS: Mapping[str, Key] = {
+    "queue": Key(_queue, "the URL of a PostgreSQL database, such as postgresql://user@host/database", secret=True),
+    "schema": Key(lambda value: _text(value, "[A-Za-z_][A-Za-z0-9_]{0,30}"), "a name of letters, digits and _"),
 }

@@ -17,6 +17,7 @@ from replicator.errors import ConfigError
 from replicator.settings.alerts import Alerts, JobAlerts, contradictions
 from replicator.settings.keys import (
     ALERT_KEYS,
+    FLEET_KEYS,
     JOB_ALERT_KEYS,
     JOB_KEYS,
     KEYS,
@@ -25,7 +26,7 @@ from replicator.settings.keys import (
     Key,
     key_bytes,
 )
-from replicator.settings.model import Configuration, Job, ObjectSettings, SandboxSettings, Settings, Web
+from replicator.settings.model import Configuration, FleetSettings, Job, ObjectSettings, SandboxSettings, Settings, Web
 from replicator.settings.sentences import parsed, sentence, unknown
 from replicator.settings.web import guarded
 
@@ -37,7 +38,7 @@ DEFAULT_CONNECTION = "default"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
 _RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
-_TABLES = ("alerts", "connections", "jobs", "object", "web")
+_TABLES = ("alerts", "connections", "fleet", "jobs", "object", "web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ class _Loader:
         self.problems += wrong
         alerts = self._plain("alerts", self._table("alerts", self.table), ALERT_KEYS)
         self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()})
+        fleet = self._plain("fleet", self._table("fleet", self.table), FLEET_KEYS)
+        if "queue" not in fleet and (fleet or "fleet" in self.table) and not self.problems:
+            self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(sentence(list(dict.fromkeys(self.problems))))
@@ -113,6 +117,7 @@ class _Loader:
             },
             alerts=Alerts(**alerts),
             web=web,
+            fleet=FleetSettings(**fleet) if fleet else None,
         )
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:

@@ -140,6 +140,15 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSettings:
+    """The queue through which a daemon hands units to workers."""
+
+    #: A PostgreSQL URL that may hold a password.
+    queue: str = field(repr=False)
+    schema: str = "replicator_fleet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that a file and the environment say."""
 
@@ -147,3 +156,5 @@ class Configuration:
     jobs: Mapping[str, Job] = field(default_factory=dict)
     web: Web = field(default_factory=Web)
     alerts: Alerts = field(default_factory=Alerts)
+    #: None: the daemon performs the jobs itself.
+    fleet: FleetSettings | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,8 +97,15 @@ def _epoch_of(books: Bookkeeping) -> Select[Any]:
     return select(leases.c.epoch).where(leases.c.name == bindparam("lease")).with_for_update(read=True)
 
 
-def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
-    """Takes the lease for that run, over from a dead one if need be. Raises RunLocked naming who holds it."""
+def _nobody(_: str) -> bool:
+    return False
+
+
+def acquire(target: Target, books: Bookkeeping, run_id: str, *, known_dead: Callable[[str], bool] = _nobody) -> Lease:
+    """Takes the lease for that run, over from a dead one if need be. Raises RunLocked naming who holds it.
+
+    `known_dead` says of which holders a fleet knows that they are no more.
+    """
     name = target.place.scope or "default"
     leases = books.leases
     me = holder()
@@ -107,7 +114,7 @@ def acquire(target: Target, books: Bookkeeping, run_id: str) -> Lease:
             connection.execute(insert(leases).values(name=name, epoch=0))
     with target.begin() as connection:
         row = connection.execute(select(leases).where(leases.c.name == name)).one()
-        if row.run_id is not None:
+        if row.run_id is not None and not known_dead(row.holder or ""):
             _refuse_if_alive(target, books, connection, row.run_id, row.holder or "")
         taken = connection.execute(
             update(leases)

@@ -23,6 +23,7 @@ from replicator.errors import (
     Unreachable,
 )
 from replicator.segment.client import Client
+from replicator.segment.limits import Limits
 from replicator.segment.pages import Page, pages
 from tests.segment.conftest import SOURCES, Clock, Connect
 from tests.segment.scripted import RESET, Script, Seen, Step, answer, in_turn, serving
@@ -283,4 +284,5 @@ def test_an_error_inside_the_transport_does_not_lose_the_ticket(connect: Connect
     client = connect(broken, tries=2)
     with pytest.raises(Unreachable, match="ConnectionResetError"):
         read(client)
+    assert isinstance(client._limits, Limits)
     assert client._limits._shared.flying == 0

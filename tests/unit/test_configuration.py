@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replicator.errors import ConfigError
-from replicator.settings import Alerts, Configuration, Job, JobAlerts, Settings, load, load_all
+from replicator.settings import Alerts, Configuration, FleetSettings, Job, JobAlerts, Settings, load, load_all
 from replicator.settings.keys import ALERT_KEYS, JOB_ALERT_KEYS
 from tests.unit.test_settings import EXAMPLE, write
 
@@ -111,6 +111,7 @@ def test_the_example_with_its_tables_uncommented_loads_and_has_every_key_of_a_jo
     write(re.sub(r"^(?=base_url|mask_key_file|password_)", "# ", text, flags=re.MULTILINE))
     found = load_all({}, {})
     assert set(found.connections) == {"acme"}
+    assert found.fleet == FleetSettings(queue="postgresql://replicator@queue.internal/replicator")
     assert found.jobs["nightly"].connections == ("acme",)
     plain, _, own = EXAMPLE.read_text().split("# [jobs.nightly]")[1].partition("# [jobs.nightly.alerts]")
     own, _, other = own.partition("# [jobs.often]")
