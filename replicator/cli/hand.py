@@ -17,6 +17,7 @@ class Hand:
     """The fleet, and what earlier runs of the same turn left to do."""
 
     fleet: Store
+    secret: bytes
     #: The objects that they are done with.
     done: frozenset[str] = frozenset()
     _shared: list[SharedLimits] = field(default_factory=list)
@@ -25,7 +26,7 @@ class Hand:
         """Those of all processes that use this token."""
         from replicator.fleet.limits import SharedLimits
 
-        made = SharedLimits(self.fleet, token, secret=self.fleet.secret())
+        made = SharedLimits(self.fleet, token, secret=self.secret)
         self._shared.append(made)
         return made
 

@@ -43,6 +43,8 @@ class Units:
     environ: Mapping[str, str]
     store: Store
     stop: threading.Event
+    #: The key under which tokens lie in the queue's database.
+    secret: bytes
 
     def perform(self, unit: Unit) -> None:
         """Raises Again for a unit that is to go on later, and nothing else."""
@@ -80,7 +82,7 @@ class Units:
         return self._run(job, settings, turn)
 
     def _run(self, job: Job, settings: Settings, turn: Turn) -> float | None:
-        hand = Hand(self.store, turn.done)
+        hand = Hand(self.store, self.secret, turn.done)
         result = perform(self.environ, job, turn.after, settings, self.stop, hand=hand)
         _tell(result)
         if result.status != "interrupted":

@@ -51,7 +51,7 @@ def worker(
         stop = threading.Event()
         with signals.stopping(stop):
             _end_in_time(stop)
-            performed = Units(found, environ, store, stop)
+            performed = Units(found, environ, store, stop, store.secret())
             log.info("worker takes units", extra={"queue": store.where, "units": units})
             work(conninfo(fleet), holder(), performed.perform, stop, units=units)
     finally:
