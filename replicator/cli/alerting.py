@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -92,7 +91,7 @@ def looked(target: Target, post: Post, name: str, settings: Settings) -> None:
     """Judges what stands in that database, and tells it."""
     from replicator.alerts import perform
 
-    waiting = Counter(each.object for each in pending.found_in(target, settings, ())) if settings.push else None
+    waiting = pending.counts(target, settings) if settings.push else None
     perform.look(target, post, name, waiting)
     perform.tell(target, post, name)
 

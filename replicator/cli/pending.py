@@ -67,6 +67,18 @@ def found_in(target: Target, settings: Settings, words: tuple[str, ...]) -> list
         return [each for thing in things for each in edits(target, reading, layout_of(thing, chosen))]
 
 
+def counts(target: Target, settings: Settings) -> dict[str, int]:
+    """How many edits of each writable object there are, of those that were ever replicated."""
+    from replicator.catalog import by_name
+    from replicator.target.bookkeeping import bookkeeping
+    from replicator.target.state import State
+
+    with target.reading() as reading:
+        known = State(bookkeeping(target.dialect), target.place.scope).every(reading)
+    none = {name: 0 for name in known if name in by_name and by_name[name].editable}
+    return none | Counter(each.object for each in found_in(target, settings, ()))
+
+
 def _text(found: Sequence[Edit], where: str) -> str:
     lines = [line for each in found for line in _shown(each)]
     if not found:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from replicator import __version__
@@ -18,7 +18,7 @@ from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import Web
 from replicator.web.site import Answer
 
-from . import connection, resort
+from . import connection, pending, resort
 
 if TYPE_CHECKING:
     from replicator.settings import Configuration, Settings
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: A reading serves every question of so many seconds: whoever asks oftener costs the database nothing.
 _FRESH = 5.0
+#: Finding edits compares whole tables: so often.
+_COUNTED = 60.0
 _AT_ONCE = 8
 
 log = logging.getLogger("replicator.web")
@@ -42,6 +44,9 @@ class Reading:
     at: float
     figures: Figures | None
     why: str = ""
+    #: Edits by object, and when they were counted.
+    pending: Mapping[str, int] = field(default_factory=dict)
+    counted_at: float = 0.0
 
 
 class Monitor:
@@ -89,7 +94,7 @@ class Monitor:
         for name, reading in self._all().items():
             found.append(metrics.Sample("replicator_up", {"connection": name}, int(reading.figures is not None)))
             if reading.figures:
-                found += metrics.samples(name, reading.figures)
+                found += metrics.samples(name, reading.figures, reading.pending)
         return Answer(200, metrics.text(found), metrics.TYPE)
 
     def _keepers(self) -> list[tuple[str, Keeper]]:
@@ -109,15 +114,20 @@ class Monitor:
         with self._asking.setdefault(name, threading.Lock()):
             known = self._readings.get(name)
             if known is None or time.monotonic() - known.at > _FRESH:
-                known = self._readings[name] = self._asked(settings)
+                known = self._readings[name] = self._asked(settings, known)
             return known
 
-    def _asked(self, settings: Settings) -> Reading:
+    def _asked(self, settings: Settings, before: Reading | None) -> Reading:
         from replicator.watch import figures
 
+        now = time.monotonic()
         try:
             with connection.books(settings) as books:
-                return Reading(time.monotonic(), figures.read(books))
+                if before and before.figures and now - before.counted_at < _COUNTED:
+                    counted, at = before.pending, before.counted_at
+                else:
+                    counted, at = pending.counts(books, settings), now
+                return Reading(now, figures.read(books), pending=counted, counted_at=at)
         except ReplicatorError as error:
             return Reading(time.monotonic(), None, resort.scrubbed(str(error), self._environ))
         except Exception as error:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 
+from replicator.catalog import by_name
 from replicator.ledger import SENDING
+from replicator.settings.alerts import KINDS
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.quarantine import Quarantine
 from replicator.target.state import ObjectState, State
@@ -54,6 +56,11 @@ class Figures:
     rows: Mapping[str, Mapping[str, int]]
     objects: Mapping[str, ObjectState]
     quarantined: Mapping[str, int]
+    #: By object, edits that the workspace contradicts.
+    conflicts: Mapping[str, int]
+    #: By kind, the alerts that stand; by channel, how many of them it could not be told yet.
+    alerts: Mapping[str, int]
+    untold: Mapping[str, int]
 
 
 def read(target: Target) -> Figures:
@@ -75,7 +82,35 @@ def read(target: Target) -> Figures:
                 **dict.fromkeys(objects, 0),
                 **Quarantine(books, target.dialect, scope, "").counts(connection),
             },
+            conflicts=_conflicts(connection, books, scope, objects),
+            alerts=_alerts(connection, books, scope),
+            untold=_untold(connection, books, scope),
         )
+
+
+def _conflicts(
+    connection: Connection, books: Bookkeeping, scope: str, objects: Mapping[str, ObjectState]
+) -> Mapping[str, int]:
+    table = books.conflicts
+    query = select(table.c.object, func.count().label("rows")).where(table.c.scope == scope).group_by(table.c.object)
+    editable = {name: 0 for name in objects if name in by_name and by_name[name].editable}
+    return {**editable, **{row.object: int(row.rows) for row in connection.execute(query)}}
+
+
+def _alerts(connection: Connection, books: Bookkeeping, scope: str) -> Mapping[str, int]:
+    table = books.alerts
+    stands = (table.c.scope == scope, table.c.closed_at.is_(None))
+    query = select(table.c.kind, func.count().label("rows")).where(*stands).group_by(table.c.kind)
+    return {**dict.fromkeys(KINDS, 0), **{row.kind: int(row.rows) for row in connection.execute(query)}}
+
+
+def _untold(connection: Connection, books: Bookkeeping, scope: str) -> Mapping[str, int]:
+    """A channel that was never to be told anything is not known here."""
+    table, alerts = books.alert_tells, books.alerts
+    failing = func.sum(case((table.c.attempts > 0, 1), else_=0)).label("rows")
+    query = select(table.c.channel, failing).join(alerts, alerts.c.id == table.c.alert_id)
+    rows = connection.execute(query.where(alerts.c.scope == scope).group_by(table.c.channel))
+    return {row.channel: int(row.rows) for row in rows}
 
 
 def _runs(connection: Connection, books: Bookkeeping, scope: str, since: datetime) -> Sequence[Any]:

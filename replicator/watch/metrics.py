@@ -45,6 +45,10 @@ METRICS = {
         Metric("replicator_object_age_seconds", "Time since the object's last complete listing"),
         Metric("replicator_object_records", "Records in the object's last complete listing"),
         Metric("replicator_quarantined_records", "Records in quarantine"),
+        Metric("replicator_pending_edits", "Edits in the database that Segment does not have"),
+        Metric("replicator_conflicts", "Edits that the workspace contradicts"),
+        Metric("replicator_alerts", "Conditions that need a person and stand"),
+        Metric("replicator_alerts_untold", "Alerts that the channel could not be told yet"),
         Metric("replicator_api_requests_total", "Requests that this process sent, retries included", "counter"),
         Metric("replicator_api_retries_total", "Requests that this process sent again", "counter"),
         Metric("replicator_api_refused_total", "Answers with status 429 that this process got", "counter"),
@@ -71,9 +75,9 @@ class Sample:
     value: float
 
 
-def samples(connection: str, found: Figures) -> Iterator[Sample]:
-    """Every line about one connection's database."""
-    for name, value, labels in (*_of_runs(found), *_of_objects(found)):
+def samples(connection: str, found: Figures, pending: Mapping[str, int]) -> Iterator[Sample]:
+    """Every line about one connection's database; `pending` are its edits by object."""
+    for name, value, labels in (*_of_runs(found), *_of_objects(found), *_of_people(found, pending)):
         yield Sample(f"replicator_{name}", {"connection": connection, **labels}, value)
 
 
@@ -102,6 +106,18 @@ def _of_objects(found: Figures) -> Iterator[tuple[str, float, Mapping[str, str]]
             yield "object_records", state.records, {"object": name}
     for name, count in found.quarantined.items():
         yield "quarantined_records", count, {"object": name}
+
+
+def _of_people(found: Figures, pending: Mapping[str, int]) -> Iterator[tuple[str, float, Mapping[str, str]]]:
+    """What waits for a person."""
+    for name, count in pending.items():
+        yield "pending_edits", count, {"object": name}
+    for name, count in found.conflicts.items():
+        yield "conflicts", count, {"object": name}
+    for kind, count in found.alerts.items():
+        yield "alerts", count, {"kind": kind}
+    for channel, count in found.untold.items():
+        yield "alerts_untold", count, {"channel": channel}
 
 
 def _age(found: Figures, moment: datetime) -> float:

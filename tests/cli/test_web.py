@@ -162,7 +162,7 @@ def test_the_figures_are_those_of_the_ledger_on_every_database(replicator: Run, 
     assert read.succeeded is not None
     assert read.succeeded <= read.now
     assert read.requests > 2
-    names = {sample.name for sample in metrics.samples("a", read)}
+    names = {sample.name for sample in metrics.samples("a", read, {})}
     assert names <= metrics.METRICS.keys()
 
 

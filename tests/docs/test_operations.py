@@ -8,10 +8,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
-from replicator.cli import keeper, web
+from replicator.cli import alerting, connection, keeper, web
 from replicator.settings import load_all
 from tests.conftest import ROOT
 
@@ -24,11 +25,18 @@ PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """What /metrics gives after a run of the daemon, and with which labels."""
     monkeypatch.chdir(tmp_path)
-    Path("replicator.toml").write_text('region = "sandbox"\nobjects = ["Labels"]\n[jobs.often]\nevery = "1h"\n')
-    found = load_all({}, {})
+    Path("replicator.toml").write_text(
+        'region = "sandbox"\nobjects = ["Labels", "TrackingPlans"]\npush = true\n[jobs.often]\nevery = "1h"\n'
+    )
+    # An edit waits, which nobody is told of for a day.
+    found = load_all({"REPLICATOR_ALERTS_WEBHOOK_URL": "http://127.0.0.1:9/"}, {})
     settings, job = found.connections["default"], found.jobs["often"]
     kept = keeper.Keeper("default", settings, [job], {}, None)
     keeper.perform({}, job, "", settings, Event(), tally=kept.tally)
+    with connection.books(settings) as books:
+        with books.begin() as writing:
+            writing.exec_driver_sql("UPDATE tracking_plans SET name = 'Ours'")
+        alerting.looked(books, alerting.post_of(found, {}), "default", settings)
     monitor = web.Monitor({})
     monitor.follow(found, {"default": kept})
     answer = monitor.answer("/metrics")
@@ -51,6 +59,7 @@ def test_every_alert_asks_for_metrics_and_labels_that_are_there(metrics: dict[st
     for rule in rules():
         asked = names(rule["expr"])
         assert asked
+        promql_parser.parse(rule["expr"])
         assert asked <= metrics.keys(), rule["alert"]
         labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
         labels |= set(re.findall(r'(\w+)=~?"', rule["expr"]))
@@ -65,6 +74,7 @@ def test_every_panel_asks_for_metrics_and_labels_that_are_there(metrics: dict[st
     for target in targets:
         asked = names(target["expr"])
         assert asked
+        promql_parser.parse(target["expr"])
         assert asked <= metrics.keys(), target["expr"]
         labels = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
         labels |= set(re.findall(r'(\w+)(?:=~?|!=)"', target["expr"]))
