@@ -60,8 +60,8 @@ def afterwards(
     name = name or environ.get(CONNECTION_VARIABLE) or next(iter(found.connections))
     mine = found.connections.get(name)
     same = mine and (mine.target, mine.schema, mine.prefix) == (settings.target, settings.schema, settings.prefix)
-    post = post_of(found, environ) if same else None
-    if post is None or not post.channels:
+    post = post_of(found, environ) if same and found.tells else None
+    if post is None:
         # A database that only the command line names is not what the configuration is about.
         yield
         return

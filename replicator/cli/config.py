@@ -50,6 +50,8 @@ def document(found: Configuration) -> dict[str, Any]:
     plain: dict[str, Any] = jsonlib.loads(jsonlib.dumps(asdict(found), default=_plain))
     for connection in plain["connections"].values():
         connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
+        if connection["target_file"]:
+            del connection["target"]
         for name, each in connection["object"].items():
             connection["object"][name] = {key: value for key, value in each.items() if value is not None}
     if found.web.listen:

@@ -60,6 +60,11 @@ class JobAlerts:
     webhook_url_file: Path | None = None
     mail_to: tuple[str, ...] | None = None
 
+    @property
+    def anybody(self) -> bool:
+        """Whether it names somebody to tell."""
+        return bool(self.webhook_url or self.webhook_url_file or self.mail_to)
+
 
 def length(text: str | None) -> timedelta | None:
     """26h -> twenty-six hours."""

@@ -133,6 +133,7 @@ KEYS: Mapping[str, Key] = {
     "token_file": _PATH,
     "ca_file": _PATH,
     "target": Key(_text, "a database URL such as sqlite:///replica.db", secret=True),
+    "target_file": _PATH,
     "schema": _NAME,
     "prefix": _NAME,
     "objects": Key(_words, "a list of objects and groups"),

@@ -24,7 +24,6 @@ from replicator.settings.keys import (
     OBJECT_KEYS,
     WEB_KEYS,
     Key,
-    key_bytes,
 )
 from replicator.settings.model import Configuration, FleetSettings, Job, ObjectSettings, SandboxSettings, Settings, Web
 from replicator.settings.sentences import parsed, sentence, unknown
@@ -37,7 +36,7 @@ CONNECTION_VARIABLE = "REPLICATOR_CONNECTION"
 DEFAULT_CONNECTION = "default"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: These name one thing in two ways: whichever is said at the higher place counts.
-_RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"))
+_RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"), ("target", "target_file"))
 _TABLES = ("alerts", "connections", "fleet", "jobs", "object", "web")
 
 
@@ -173,8 +172,9 @@ class _Loader:
         ]
         self._settle_rivals(places)
         values = {key: value for key in KEYS if (value := self._value(key, KEYS[key], places)) is not None}
-        if "mask_key_file" in values and "mask_key" not in values:
-            values["mask_key"] = self._mask_key(values["mask_key_file"])
+        for key in ("mask_key", "target"):
+            if f"{key}_file" in values and (found := self._secret(key, values[f"{key}_file"])) is not None:
+                values[key] = found
         values["object"] = self._of_objects(objects, self._objects(table or {}, prefix))
         return values
 
@@ -284,13 +284,14 @@ class _Loader:
             return place.folder / value if isinstance(value, Path) else value
         return None
 
-    def _mask_key(self, path: Path) -> bytes | None:
+    def _secret(self, key: str, path: Path) -> Any:
+        what = {"mask_key": "the mask key file", "target": "the target file"}[key]
         try:
-            return key_bytes(path.read_text("ascii"))
+            return KEYS[key].read(path.read_text("utf-8").strip())
         except OSError as error:
-            self.problems.append(f"the mask key file {path} cannot be read ({(error.strerror or 'no file').lower()})")
+            self.problems.append(f"{what} {path} cannot be read ({(error.strerror or 'no file').lower()})")
         except ValueError:
-            self.problems.append(f"the mask key file {path} must hold {KEYS['mask_key'].expects}")
+            self.problems.append(f"{what} {path} must hold {KEYS[key].expects}")
         return None
 
 

@@ -55,6 +55,8 @@ class Settings:
     ca_file: Path | None = None
     #: A URL that may hold a password.
     target: str = field(default="sqlite:///replica.db", repr=False)
+    #: Where that URL was read from.
+    target_file: Path | None = None
     schema: str = ""
     prefix: str = ""
     objects: tuple[str, ...] = ()
@@ -158,3 +160,8 @@ class Configuration:
     alerts: Alerts = field(default_factory=Alerts)
     #: None: the daemon performs the jobs itself.
     fleet: FleetSettings | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is somebody to tell of anything."""
+        return self.alerts.anybody or any(job.alerts.anybody for job in self.jobs.values())

@@ -148,9 +148,15 @@ def _counted(connection: Connection, table: Any, scope: str) -> Mapping[str, tup
 def _drift(
     connection: Connection, books: Bookkeeping, scope: str, since: datetime
 ) -> Mapping[tuple[str, str], Sequence[str]]:
+    """What the run that made an object's table saw is no change: nobody had seen it otherwise."""
     table = books.schema_changes
-    mine = (table.c.scope == scope, table.c.drift.is_(True), table.c.seen_at >= since)
+    mine = (table.c.scope == scope, table.c.seen_at >= since)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    first: set[tuple[str, str]] = set()
     for row in connection.execute(select(table).where(*mine).order_by(table.c.object, table.c.change)):
-        found[row.object, row.run_id or ""].append(row.change)
-    return found
+        of = row.object, row.run_id or ""
+        if row.drift:
+            found[of].append(row.change)
+        elif row.change.startswith("create table"):
+            first.add(of)
+    return {of: changes for of, changes in found.items() if of not in first}

@@ -247,6 +247,33 @@ def test_edits_that_wait_are_told_after_their_time(target: Target, to: Hook) -> 
     assert titles(to)[1:] == ["default: edits wait to be sent - over"]
 
 
+def test_drift_is_told_once_for_each_run_that_saw_some_and_not_of_the_first(target: Target, to: Hook) -> None:
+    def changed(run: str, change: str, *, drift: bool) -> None:
+        table = bookkeeping(target.dialect).schema_changes
+        with target.begin() as connection:
+            row: dict[str, Any] = {
+                "id": uuid.uuid4().hex,
+                "scope": target.place.scope,
+                "object": "Sources",
+                "run_id": run,
+            }
+            row |= {"change": change, "drift": drift, "seen_at": target.dialect.now(connection)}
+            connection.execute(insert(table).values(**row))
+
+    changed("one", "create table sources with 9 columns", drift=False)
+    changed("one", "field odd: unknown to the catalog; kept in _extra", drift=True)
+    looked(target, post(to))
+    assert to.bodies == []
+    changed("two", "field new: unknown to the catalog; kept in _extra", drift=True)
+    for _ in range(2):
+        looked(target, post(to))
+    (text,) = to.texts
+    assert text.splitlines()[:2] == [
+        "default: Sources is not as expected (drift)",
+        "field new: unknown to the catalog; kept in _extra",
+    ]
+
+
 def test_two_places_of_one_database_have_books_of_their_own(database: Database, target: Target, to: Hook) -> None:
     from replicator.target.database import Place
 

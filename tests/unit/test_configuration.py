@@ -108,7 +108,7 @@ def test_a_job_is_for_all_connections_unless_it_names_some() -> None:
 
 def test_the_example_with_its_tables_uncommented_loads_and_has_every_key_of_a_job() -> None:
     text = re.sub(r"^# (?=\w+ = |\[)", "", EXAMPLE.read_text(), flags=re.MULTILINE)
-    write(re.sub(r"^(?=base_url|mask_key_file|password_)", "# ", text, flags=re.MULTILINE))
+    write(re.sub(r"^(?=base_url|mask_key_file|target_file|password_)", "# ", text, flags=re.MULTILINE))
     found = load_all({}, {})
     assert set(found.connections) == {"acme"}
     assert found.fleet == FleetSettings(queue="postgresql://replicator@queue.internal/replicator")

@@ -139,6 +139,21 @@ def test_the_key_of_the_masks_may_lie_in_a_file_and_its_line_end_is_none_of_it(f
     assert "the mask key file no cannot be read (no such file or directory)" in refused('mask_key_file = "no"')
 
 
+def test_the_database_may_be_named_by_a_file_and_a_higher_place_goes_before_it(folder: Path) -> None:
+    (folder / "secret.toml").write_text("postgresql://me:hunter22@host/db\n")
+    write('target_file = "secret.toml"')
+    found = load({}, {})
+    assert found.target == "postgresql://me:hunter22@host/db"
+    assert "hunter22" not in repr(found)
+    assert load({"REPLICATOR_TARGET": "sqlite:///other.db"}, {}).target == "sqlite:///other.db"
+    write('target = "sqlite:///here.db"')
+    assert load({"REPLICATOR_TARGET_FILE": "secret.toml"}, {}).target == "postgresql://me:hunter22@host/db"
+    assert "the target file no cannot be read (no such file or directory)" in refused('target_file = "no"')
+    (folder / "empty").write_text("\n")
+    assert "the target file empty must hold a database URL" in refused('target_file = "empty"')
+    assert "exclude one another" in refused('target_file = "empty"\ntarget = "sqlite:///a.db"')
+
+
 def test_settings_of_the_sandbox_stand_in_a_table_of_their_own() -> None:
     write('[sandbox]\nsize = "medium"\nseed = 7\ncounts = { Sources = 3 }')
     assert load({}, {}).sandbox == SandboxSettings(size="medium", seed=7, counts={"Sources": 3})
@@ -176,7 +191,11 @@ def test_the_example_has_every_setting_with_its_default() -> None:
     table = tomllib.loads(text)
     sandbox = {f"sandbox.{key}" for key in table.pop("sandbox")}
     assert {*table, *sandbox} == {key for key, each in KEYS.items() if each.in_file}
-    write(text.replace("base_url", "# base_url").replace("mask_key_file", "# mask_key_file"))
+    write(
+        text.replace("base_url", "# base_url")
+        .replace("mask_key_file", "# mask_key_file")
+        .replace("target_file", "# target_file")
+    )
     load({}, {})
     assert set(Settings.__dataclass_fields__) == {*(key for key in KEYS if "." not in key), "sandbox", "object"}
     for key in (
