@@ -262,9 +262,8 @@ class _Loader:
         for one, other in _RIVALS:
             for at, place in enumerate(places):
                 if one in place.said and other in place.said:
-                    self.problems.append(
-                        f"{place.call(one)} and {place.call(other)} exclude one another: give one of them"
-                    )
+                    both = f"{place.call(one)} and {place.call(other)}"
+                    self.problems.append(f"{both} exclude one another: give one of them")
                 if one in place.said or other in place.said:
                     for lower in places[at + 1 :]:
                         lower.said.pop(one, None)
@@ -285,7 +284,7 @@ class _Loader:
         return None
 
     def _secret(self, key: str, path: Path) -> Any:
-        what = {"mask_key": "the mask key file", "target": "the target file"}[key]
+        what = f"the {key.replace('_', ' ')} file"
         try:
             return KEYS[key].read(path.read_text("utf-8").strip())
         except OSError as error:
