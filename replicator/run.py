@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
@@ -26,6 +27,7 @@ from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
 from replicator.target import drift, evolve, lease, migrate, names
 from replicator.target.bookkeeping import bookkeeping
+from replicator.target.decisions import Decisions
 
 if TYPE_CHECKING:
     from replicator.rows import Layout
@@ -106,6 +108,7 @@ def _run(
     started, asked = time.monotonic(), client.requests
     # A worker that dies stops nothing: its unit goes on here.
     ledger.close_dead("interrupted" if options.unit else "failed")
+    options = _with_approvals(target, options, ledger, held)
     try:
         results, fatal = _objects(target, client, options, progress, stop, ledger, held)
     except BaseException as error:
@@ -115,6 +118,17 @@ def _run(
     totals = {name: sum(getattr(each, name) for each in results) for name in _TOTALS}
     ledger.finish(result.status, result.error, totals | {"requests": result.requests})
     return result
+
+
+def _with_approvals(target: Target, options: Options, ledger: Ledger, held: lease.Lease) -> Options:
+    """What a person approved since the last run of those objects: this one alone may delete it."""
+    names = {thing.name for thing in with_parents(options.objects)}
+    with target.begin() as connection:
+        held.check(connection)
+        approved = Decisions(target).use(connection, names, ledger.run_id)
+    if approved:
+        log.info("deletions were approved", extra={"objects": ", ".join(sorted(approved))})
+    return replace(options, allow_deletes=options.allow_deletes | approved)
 
 
 def _give_back(target: Target, held: lease.Lease) -> None:

@@ -21,7 +21,9 @@ from replicator.sync.settle import Settling
 from replicator.sync.written import RULES
 from replicator.target.base import bound
 from replicator.target.bookkeeping import bookkeeping
+from replicator.target.decisions import Decisions
 from replicator.target.known import Known
+from replicator.target.lease import holder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,8 +49,11 @@ def resolve(
     conflict: str,
     side: Side,
     merged: Mapping[str, Any] | None = None,
+    who: str = "",
 ) -> str:
     """Settles the conflict of that id; returns what happens next, for people. Nothing is sent to Segment.
+
+    `who` decided it is kept with the decision; where nobody says, the process.
 
     `ours`: the workspace's version becomes the base, so that our edit is sent by the next push. `theirs`: the row takes
     over what the workspace has. `merged`: the row takes these values by column, which are then sent.
@@ -68,6 +73,8 @@ def resolve(
                 lease.check(connection)
                 table = ledger.books.conflicts
                 connection.execute(delete(table).where(table.c.id == conflict))
+                by, record = who or " ".join(holder().split(" ")[:3]), str(row["record_id"])
+                Decisions(target).keep(connection, "resolve", str(row["object"]), by, side, record)
         except BaseException as error:
             ledger.finish("failed", f"it broke off ({type(error).__name__})", {"requests": client.requests - asked})
             raise

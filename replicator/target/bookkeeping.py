@@ -14,6 +14,7 @@ push_journal     each write to Segment: what, for which record, before, after, h
 conflicts        edits that the workspace contradicts, with all three versions, until a person decides
 alerts           what needs a person: since when, why, and when it was over
 alert_tells      which channel was told what of each, or when it is tried again
+decisions        what persons decided: deletions that the next run may perform, conflicts; who, when, which run used it
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0006"
+REVISION = "0008"
 PREFIX = "_replicator_"
 
 
@@ -53,6 +54,7 @@ class Bookkeeping:
     conflicts: Table
     alerts: Table
     alert_tells: Table
+    decisions: Table
 
 
 def table_name(dialect: Dialect, name: str) -> str:
@@ -222,5 +224,15 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("claimed_at", moment),
             Column("told_at", moment),
             Column("error", long),
+        ),
+        decisions=table(
+            "decisions",
+            key("id"),
+            *(Column(name, word, nullable=False) for name in ("scope", "kind", "object", "record_id")),
+            Column("what", long, nullable=False),
+            Column("decided_by", word, nullable=False),
+            Column("decided_at", moment, nullable=False),
+            Column("used_by", word),
+            Column("used_at", moment),
         ),
     )

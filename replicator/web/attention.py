@@ -82,7 +82,10 @@ def _of_objects(sight: Sight) -> Iterator[Problem]:
 
 
 def _of_people(sight: Sight) -> Iterator[Problem]:
-    if held := sight.held:
+    if approved := [name for name in sight.held if name in sight.approved]:
+        what = f"Deletions are approved: {', '.join(approved)}"
+        yield Problem("note", what, "The next run of these objects deletes.", "", "deletes", "Show them")
+    if held := [name for name in sight.held if name not in sight.approved]:
         yield Problem(
             "person",
             f"Deletions wait for approval: {', '.join(held)}",

@@ -81,10 +81,12 @@ def _bars(found: Sequence[Bar], top: float) -> Iterator[str]:
 
 
 def _parts(bar: Bar, x: float, width: float, floor_: float, top: float) -> Iterator[str]:
-    scale = (HEIGHT - _TOP - _BOTTOM) / top
-    y = floor_
-    for name, value in bar.parts.items():
-        if value > 0:
-            height = min(max(value * scale, _LEAST), y - _TOP + _LEAST)
-            y -= height
-            yield (f'<rect class="{escape(name)}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
+    whole = HEIGHT - _TOP - _BOTTOM
+    heights = {name: max(value * whole / top, _LEAST) for name, value in bar.parts.items() if value > 0}
+    # What was made higher to be seen must not grow beyond the frame.
+    fit, y = min(1.0, whole / max(sum(heights.values()), _LEAST)), floor_
+    for name, height in heights.items():
+        y -= height * fit
+        yield (
+            f'<rect class="{escape(name)}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height * fit:.1f}"/>'
+        )

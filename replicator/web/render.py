@@ -65,6 +65,7 @@ def _templates() -> Environment:
         "until": until,
         "seconds": duration,
         "number": number,
+        "plural": plural,
         "status": status_of,
         "segment": lambda text: quote(str(text), safe=""),
     }
@@ -135,3 +136,8 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None) -> str:
     """1,234; a dash for what is not known."""
     return NOTHING if value is None else f"{value:,}"
+
+
+def plural(count: int, word: str) -> str:
+    """1 request, 2 requests."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from replicator.sync.resolve import conflicts
+from replicator.target.decisions import Decisions
 from replicator.watch import figures, runs
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Sight:
     #: The newest runs, newest first.
     runs: Sequence[Mapping[str, Any]]
     conflicts: int
+    #: The objects whose deletions the next run may perform.
+    approved: Collection[str]
 
     @property
     def now(self) -> datetime:
@@ -63,11 +66,14 @@ class Seen:
 
 def read(site: Site, name: str, target: Target) -> Sight:
     """Asks the database. Raises TargetError."""
+    with target.reading() as connection:
+        approved = Decisions(target).approved(connection)
     return Sight(
         figures.read(target),
         site.turns(name, target),
         runs.newest(target, DRAWN),
         len(conflicts(target)),
+        frozenset(approved),
     )
 
 

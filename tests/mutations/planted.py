@@ -20,6 +20,7 @@ CAREFUL = ("tests/scenarios/test_push_careful.py",)
 SELECTION = ("tests/scenarios/test_selection.py",)
 NAMES = ("tests/scenarios/test_names.py",)
 DRIFT = ("tests/scenarios/test_drift.py",)
+APPROVAL = ("tests/scenarios/test_approval.py",)
 HISTORY = ("tests/contract/test_history.py", "tests/scenarios/test_history.py")
 
 
@@ -55,6 +56,20 @@ MUTATIONS = (
         "if counts.absent and counts.duplicates and not publication.repeats:",
         "if False:",
         PUBLISH + FAULTS,
+    ),
+    Mutation(
+        "an approval of deletions holds for every run",
+        "target/decisions.py",
+        "            self._end(connection, mine, run_id)\n",
+        "            pass\n",
+        APPROVAL,
+    ),
+    Mutation(
+        "an approval of deletions holds for every object",
+        "target/decisions.py",
+        "self.approved(connection).keys() & set(names)",
+        "set(names) if self.approved(connection) else ()",
+        APPROVAL,
     ),
     Mutation(
         "no guard against mass deletion",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from replicator.web.pages import login, objects, overview, runs, waiting
+from replicator.web.pages import conflicts, deletes, edits, login, objects, overview, runs, waiting
 
 _OF = "/c/{connection}"
 ROUTES = [
@@ -17,6 +17,11 @@ ROUTES = [
     Route(f"{_OF}/runs", runs.listed, methods=["GET"]),
     Route(f"{_OF}/runs/{{run}}", runs.one, methods=["GET"]),
     Route(f"{_OF}/objects/{{object}}", objects.one, methods=["GET"]),
+    Route(f"{_OF}/edits", edits.pending, methods=["GET"]),
+    Route(f"{_OF}/conflicts", conflicts.listed, methods=["GET"]),
+    Route(f"{_OF}/conflicts/{{conflict}}", conflicts.decide, methods=["POST"]),
+    Route(f"{_OF}/deletes", deletes.listed, methods=["GET"]),
+    Route(f"{_OF}/deletes/{{object}}", deletes.decide, methods=["POST"]),
     Route(f"{_OF}/quarantine", waiting.quarantine, methods=["GET"]),
     Route(f"{_OF}/schema", waiting.schema, methods=["GET"]),
 ]

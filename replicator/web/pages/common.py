@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from replicator.catalog.model import Object
+    from replicator.web.guard import Visit
     from replicator.web.sight import Seen, Sights
     from replicator.web.site import Site
 
@@ -53,3 +54,9 @@ def page(request: Request, template: str, tab: str, status: int = 200, /, **valu
     return render.page(
         request, template, status, name=name, names=names, tab=tab, seen=seen_of(request, name), **values
     )
+
+
+def who(request: Request) -> str:
+    """Who decides, for the record: the name of the login, else where the request came from."""
+    visit: Visit = request.state.visit
+    return visit.who or f"the status page, asked from {visit.address}"

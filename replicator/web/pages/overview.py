@@ -38,7 +38,7 @@ def _card(request: Request, name: str, seen: Seen) -> dict[str, Any]:
     drawn = charts(seen.sight.runs) if seen.sight else []
     return {
         "name": name,
-        "region": settings.region,
+        "region": "another server" if settings.base_url else settings.region,
         "seen": seen,
         "jobs": site.jobs(name),
         "problems": problems(seen, site.silent(name)),
