@@ -26,7 +26,7 @@ from replicator.settings.keys import (
     Key,
 )
 from replicator.settings.model import Configuration, FleetSettings, Job, ObjectSettings, SandboxSettings, Settings, Web
-from replicator.settings.sentences import parsed, sentence, unknown
+from replicator.settings.sentences import misspelt, parsed, sentence, unknown
 from replicator.settings.web import guarded
 
 DEFAULT_FILE = "replicator.toml"
@@ -98,14 +98,14 @@ class _Loader:
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         for name, job in jobs.items():
             self._refuse_without_push(name, job, values)
-        web = Web(**self._plain("web", self._table("web", self.table), WEB_KEYS))
-        web, wrong = guarded(web, str(self.path))
+        web, wrong = guarded(Web(**self._plain("web", self._table("web", self.table), WEB_KEYS)), str(self.path))
         self.problems += wrong
         alerts = self._plain("alerts", self._table("alerts", self.table), ALERT_KEYS)
         self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()})
         fleet = self._plain("fleet", self._table("fleet", self.table), FLEET_KEYS)
         if "queue" not in fleet and (fleet or "fleet" in self.table) and not self.problems:
             self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
+        self.problems += misspelt(self.environ)
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(sentence(list(dict.fromkeys(self.problems))))

@@ -180,3 +180,28 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("CONCURENCY", "CONCURRENCY"),
+        ("PUSH_DELETE", "PUSH_DELETES"),
+        ("TARGETS", "TARGET"),
+        ("WEB_LISTENS", "WEB_LISTEN"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(replicator: Run, given: str, meant: str) -> None:
+    outcome = replicator("config", "check", **{f"REPLICATOR_{given}": "3"})
+    assert f"REPLICATOR_{given}: there is no such setting; the nearest is REPLICATOR_{meant}." in outcome.error
+    assert outcome.code == 2
+
+
+def test_a_variable_of_somebody_else_is_left_alone(replicator: Run) -> None:
+    """Kubernetes sets such ones beside a service that is called `replicator`."""
+    theirs = {
+        "REPLICATOR_PORT": "tcp://10.0.0.1:80",
+        "REPLICATOR_SERVICE_HOST": "10.0.0.1",
+        "REPLICATOR_TEST_SERVERS": "x",
+    }
+    assert replicator("config", "check", **theirs).code == 0
