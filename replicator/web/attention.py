@@ -47,7 +47,7 @@ def problems(seen: Seen, silent: float | None) -> list[Problem]:
     if seen.sight is None:
         found.append(Problem("wrong", "Its database cannot be read", seen.why))
     else:
-        found += [*_of_runs(seen.sight), *_of_objects(seen.sight), *_of_people(seen.sight)]
+        found += [*_of_runs(seen.sight), *_of_alerts(seen.sight), *_of_objects(seen.sight), *_of_people(seen.sight)]
     return sorted(found, key=lambda each: _ORDER.index(each.level))
 
 
@@ -72,6 +72,17 @@ def _of_runs(sight: Sight) -> Iterator[Problem]:
         page, link = (f"runs/{last.id}", "Show the run") if last.id else ("", "")
         level, what = _ENDED.get(last.status, _FAILED)
         yield Problem(level, f"Job {last.job} {what}", last.error or "", fix, page, link, last.ended)
+
+
+def _of_alerts(sight: Sight) -> Iterator[Problem]:
+    """What the page does not see by itself: the other alerts stand for what it shows anyway."""
+    if count := sight.figures.alerts.get("stale", 0):
+        what = "A job has not succeeded for too long" if count == 1 else f"{count} jobs have not succeeded for too long"
+        yield Problem("wrong", what, "", "`replicator alerts` says which, and since when.", "runs", "Show the runs")
+    for channel, count in sorted(sight.figures.untold.items()):
+        if count:
+            fix = "`replicator alerts test` says what does not work."
+            yield Problem("wrong", f"Alerts cannot be told by {channel}", f"{count:,} of them wait.", fix)
 
 
 def _of_objects(sight: Sight) -> Iterator[Problem]:

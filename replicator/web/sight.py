@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from replicator.sync.resolve import conflicts
 from replicator.target.decisions import Decisions
 from replicator.watch import figures, runs
 
@@ -38,7 +37,6 @@ class Sight:
     turns: Sequence[Turn]
     #: The newest runs, newest first.
     runs: Sequence[Mapping[str, Any]]
-    conflicts: int
     #: The objects whose deletions the next run may perform.
     approved: Collection[str]
 
@@ -50,6 +48,10 @@ class Sight:
     def held(self) -> list[str]:
         """The objects whose deletions wait for a person."""
         return sorted(name for name, state in self.figures.objects.items() if state.status == "needs_person")
+
+    @property
+    def conflicts(self) -> int:
+        return sum(self.figures.conflicts.values())
 
     @property
     def quarantined(self) -> int:
@@ -72,7 +74,6 @@ def read(site: Site, name: str, target: Target) -> Sight:
         figures.read(target),
         site.turns(name, target),
         runs.newest(target, DRAWN),
-        len(conflicts(target)),
         frozenset(approved),
     )
 

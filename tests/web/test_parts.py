@@ -118,10 +118,13 @@ def sight(**more: Any) -> Sight:
         rows={},
         objects={each.object: each for each in more.pop("objects", [])},
         quarantined=more.pop("quarantined", {}),
+        conflicts={"TrackingPlans": more.pop("conflicts", 0)},
+        alerts=more.pop("alerts", {}),
+        untold=more.pop("untold", {}),
     )
     job = Job(name="often", every="15m")
     turns = [Turn(job, "done", NOW, NOW, NOW + timedelta(minutes=5))]
-    return Sight(figures, turns, [], **{"conflicts": 0, "approved": frozenset(), **more})
+    return Sight(figures, turns, [], more.get("approved", frozenset()))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,7 @@ def sight(**more: Any) -> Sight:
         ({"objects": [ObjectState("Users", "needs_person", message="30.")]}, "person", "wait for approval: Users"),
         ({"conflicts": 2}, "person", "2 edits in conflict"),
         ({"quarantined": {"Users": 1}}, "person", "1 record in quarantine"),
+        ({"alerts": {"stale": 2, "partial": 1}}, "wrong", "2 jobs have not succeeded for too long"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_weight(given: Mapping[str, Any], level: str, words: str) -> None:
@@ -152,7 +156,9 @@ def test_the_worst_comes_first_and_a_job_that_is_no_more_says_nothing() -> None:
     assert [each.level for each in found] == ["wrong", "person", "note"]
     assert found[0].what == "Its thread hangs"
     assert found[2].what == "Deletions are approved: Users"
-    assert problems(Seen(sight()), None) == []
+    assert problems(Seen(sight(untold={"mail": 0})), None) == []
+    (untold,) = problems(Seen(sight(untold={"mail": 3, "webhook": 0})), None)
+    assert (untold.level, untold.what, untold.why) == ("wrong", "Alerts cannot be told by mail", "3 of them wait.")
     (away,) = problems(Seen(None, "Nothing listens there."), None)
     assert (away.level, away.why) == ("wrong", "Nothing listens there.")
 
