@@ -54,7 +54,7 @@ def migrate(target: Target, *, allowed: bool = True) -> str | None:
             f"The bookkeeping in {target.where} is {'missing' if found is None else 'at revision ' + found}, and the"
             " settings forbid to change it: run `replicator schema apply`."
         )
-    if found is not None or target.dialect.ddl_commits or not _made(target):
+    if found is not None or not _made(target):
         upgrade(target)
     return found
 
@@ -62,16 +62,18 @@ def migrate(target: Target, *, allowed: bool = True) -> str | None:
 def _made(target: Target) -> bool:
     """Makes all tables in an empty place, as the migrations would: loading Alembic takes a fifth of a second.
 
-    Not where DDL commits: what a killed process leaves there, only the migrations can finish.
+    Where DDL commits, what a killed process leaves of them is finished by the migrations, which take what they find.
     """
     metadata = bookkeeping(target.dialect).metadata
-    version = _version_table(target.dialect, metadata)
+    names = {table.name for table in metadata.tables.values()}
+    version = _version_table(target.dialect, MetaData(schema=target.dialect.schema or None))
     with target.begin() as connection, target.dialect.queue(connection, _QUEUE):
         inspector, schema = inspect(connection), target.dialect.schema or None
-        if set(inspector.get_table_names(schema=schema)) & {table.name for table in metadata.tables.values()}:
+        if not (names | {version.name}).isdisjoint(inspector.get_table_names(schema=schema)):
             return False
         _make_schema(connection, target.dialect)
         metadata.create_all(connection, checkfirst=False)
+        version.create(connection)
         connection.execute(insert(version).values(version_num=REVISION))
     return True
 
