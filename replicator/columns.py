@@ -6,6 +6,7 @@ What comes out is what `Encoder` makes of each record by itself; a property test
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from replicator.convert import UNFIT, Step
@@ -32,7 +33,7 @@ def _column(
     planned: Planned, records: Sequence[dict[str, Any]], given: Mapping[str, Any], extras: Extras, held: Held
 ) -> tuple[Sequence[Any], int]:
     name, quick, step = planned
-    values = [record.get(name) for record in records]
+    values: list[Any] = list(map(dict.get, records, repeat(name)))
     kinds = set(map(type, values))
     if kinds == {quick}:
         return values, len(values)
@@ -47,6 +48,11 @@ def _column(
         ], present
     if kinds <= {quick, type(None)}:
         return values, present
+    if step.convert_all and kinds == {str} and (usual := step.convert_all(values)) is not None:
+        if usual is not values:
+            for value, extra in zip(values, extras, strict=True):
+                extra[name] = value
+        return usual, present
     convert = step.convert
     converted = [None if value is None else convert(value) for value in values]
     for at, (new, sent) in enumerate(zip(converted, values, strict=True)):
@@ -59,4 +65,4 @@ def _column(
 
 def count(name: str, records: Sequence[dict[str, Any]]) -> int:
     """How many of the records have the field."""
-    return sum([name in record for record in records])
+    return sum(map(dict.__contains__, records, repeat(name)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,11 @@ _INT64 = 2**63
 _FLOAT_INTS = 2**53
 _compact = msgspec.json.Encoder(decimal_format="number").encode
 _parse = datetime.fromisoformat
+#: How long a time with milliseconds is, and what stands where in it, and in one without.
+_MILLIS = 24
+_SHORT = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"))
+_MARKS = {20: (*_SHORT, (19, "Z")), _MILLIS: (*_SHORT, (19, "."), (23, "Z"))}
+_HOUR = itemgetter(slice(11, 13))
 #: More than six digits of a second, not all of them zero.
 _FINER = re.compile(r"[.,]\d{6}0*[1-9]")
 
@@ -93,6 +99,24 @@ def _timestamp(value: Any) -> Any:
     return held if held >= "1000" else UNFIT
 
 
+def timestamps(values: Sequence[str]) -> Sequence[str] | None:
+    """What `_timestamp` makes of each, where all are spelled as is usual, with or without milliseconds; else None."""
+    width, text = len(values[0]), "".join(values)
+    marks = _MARKS.get(width)
+    if marks is None or set(map(len, values)) != {width}:
+        return None
+    if any(text[at::width].count(mark) != len(values) for at, mark in marks) or "0" in text[::width]:
+        return None
+    try:
+        hours = {moment.hour for moment in map(_parse, values)}
+    except ValueError:
+        return None
+    # Newer Pythons take 24:00 for the next day's first moment.
+    if 0 in hours and "24" in map(_HOUR, values):
+        return None
+    return values if width == _MILLIS else [f"{value[:19]}.000Z" for value in values]
+
+
 def _key_timestamp(value: Any) -> Any:
     """Two instants of one microsecond stay two keys."""
     if type(value) is str and len(value) > 26 and _FINER.search(value):
@@ -128,6 +152,8 @@ class Step(NamedTuple):
     #: What it holds may differ from what was sent although both mean the same (times, ids that came as numbers).
     rewrites: bool
     convert: Callable[[Any], Any]
+    #: The same for many texts at once, as far as they are usual.
+    convert_all: Callable[[Sequence[str]], Sequence[str] | None] | None = None
 
 
 def asked(

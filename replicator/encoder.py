@@ -13,11 +13,11 @@ import msgspec
 from replicator import exact, masks
 from replicator.catalog.model import Column, Type
 from replicator.columns import Planned, columns, count
-from replicator.convert import ABSENT, UNFIT, Step, asked, converter
+from replicator.convert import ABSENT, UNFIT, Step, asked, converter, timestamps
 from replicator.rows import ESCAPED, MAX_KEY, Layout, Rejected, Row
 
-_canonical = msgspec.json.Encoder(order="sorted").encode
-_compact = msgspec.json.Encoder().encode
+_sorted, _plain = msgspec.json.Encoder(order="sorted"), msgspec.json.Encoder()
+_canonical, _compact = _sorted.encode, _plain.encode
 
 
 class Unkeyed(ValueError):
@@ -73,7 +73,8 @@ class Encoder:
         is_key = column.name in self.layout.object.key
         convert = converter(column.type, key=is_key)
         rewrites = is_key or column.type is Type.TIMESTAMP
-        return Step(column.field, column.given, column.nullable, column.secret, rewrites, convert)
+        many = timestamps if column.type is Type.TIMESTAMP and not is_key else None
+        return Step(column.field, column.given, column.nullable, column.secret, rewrites, convert, many)
 
     def encode(
         self, records: Sequence[Any], *, plain: bool, given: Mapping[str, Any], partition: str | None
@@ -101,9 +102,9 @@ class Encoder:
     ) -> Sequence[Row]:
         """Hot path. Raises what the path for one record raises, which then tells the record that is to blame."""
         prints: list[str] = []
-        for record in records:
+        for line in _lines(_sorted, records):
             digest = seed.copy()
-            digest.update(_canonical(record))
+            digest.update(line)
             prints.append(digest.hexdigest())
         if covers := self.layout.covers:
             records = [masks.covered(record, covers, self.mask) for record in records]
@@ -120,7 +121,7 @@ class Encoder:
         if not head:
             self._check_all(values[self._key_at[0]])
         tails = [[each] * len(records) for each in end]
-        texts = [_compact(extra).decode() if extra else None for extra in extras]
+        texts = _texts(extras)
         return list(zip(*head, *values, texts, prints, *tails, strict=True))
 
     def _keys(self, values: Sequence[Sequence[Any]], extras: Sequence[Any], given: Mapping[str, Any]) -> list[str]:
@@ -128,7 +129,7 @@ class Encoder:
         if any(None in part for part in parts):
             rows = zip(*values, strict=True)
             return [_digest(self._parts(row, extra, given)) for row, extra in zip(rows, extras, strict=True)]
-        return [sha256(_compact(each)).hexdigest() for each in zip(*parts, strict=True)]
+        return [sha256(line).hexdigest() for line in _lines(_plain, list(zip(*parts, strict=True)))]
 
     def _check_all(self, keys: Sequence[Any]) -> None:
         if not all(keys) or max(map(len, keys)) > MAX_KEY:
@@ -291,6 +292,16 @@ class Encoder:
         if len(key) > MAX_KEY:
             raise Unkeyed(f"its id is longer than {MAX_KEY} characters")
         return ()
+
+
+def _lines(encoder: msgspec.json.Encoder, values: Sequence[Any]) -> list[bytes]:
+    """The JSON of each: a newline in it would be escaped, so that they can be made at once."""
+    return encoder.encode_lines(values).split(b"\n")[:-1]
+
+
+def _texts(extras: Sequence[dict[str, Any]]) -> list[str | None]:
+    lines = iter(_lines(_plain, [extra for extra in extras if extra]))
+    return [next(lines).decode() if extra else None for extra in extras]
 
 
 def _digest(parts: Sequence[Any]) -> str:

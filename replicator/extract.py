@@ -10,17 +10,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from replicator import exact
-from replicator.catalog.model import Explode, Listing, Object, Shape
+from replicator.catalog.model import Listing, Object, Shape
 from replicator.errors import Inaccessible, NotFound
 from replicator.rows import MAX_KEY
-from replicator.segment.pages import Broken, Page, pages, record
+from replicator.segment.pages import Broken, Fetches, Page, pages, record
 from replicator.target.state import Checkpoint
 from replicator.where import wanted
 
 if TYPE_CHECKING:
     from replicator.partitions import Partition
     from replicator.rows import Layout
-    from replicator.segment.client import Client
     from replicator.target.known import Detailed
     from replicator.where import Condition
 
@@ -91,7 +90,7 @@ class Extraction:
     """How one object is read. `details` says when the get by id is asked for, None never."""
 
     object: Object
-    client: Client
+    client: Fetches
     pool: Executor
     width: int
     details: Details | None = None
@@ -230,9 +229,19 @@ def shaped(thing: Object, records: Sequence[Any], position: int) -> Sequence[Any
         ]
     if not thing.explode:
         return records
-    made: list[Any] = []
+    name, into, made = thing.explode.field, thing.explode.into, list[Any]()
     for each in records:
-        made += _exploded(thing.explode, each) if isinstance(each, dict) else (each,)
+        elements = each.get(name) if isinstance(each, dict) else None
+        if type(elements) is not list:
+            made.append(each)
+            continue
+        del each[name]
+        if len(elements) == 1 and type(elements[0]) is str:
+            # As it nearly always is: no copy of the record is made.
+            each[into] = elements[0]
+            made.append(each)
+        else:
+            made += [each | (one if isinstance(one, dict) else {into: one}) for one in elements]
     return made
 
 
@@ -248,14 +257,6 @@ def _inside(value: Any, path: Sequence[str]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def _exploded(explode: Explode, one: dict[str, Any]) -> list[dict[str, Any]]:
-    rest = one.copy()
-    elements = rest.pop(explode.field, None)
-    if not isinstance(elements, list):
-        return [one]
-    return [rest | element if isinstance(element, dict) else {**rest, explode.into: element} for element in elements]
 
 
 def shown(broken: Broken, layout: Layout) -> str:

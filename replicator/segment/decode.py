@@ -101,7 +101,9 @@ def _at_once(body: bytes) -> tuple[Any, bool] | None:
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
         return None
     # msgspec refuses lone surrogates, so NUL is the only character left that a database refuses.
-    plain = not (numbers.needed_decimal or b"\\u0000" in body or _LONG_NUMBER in body.translate(_DIGITS))
+    # The lone backslash is found, or not found, ten times as fast.
+    has_nul = b"\\" in body and b"\\u0000" in body
+    plain = not (numbers.needed_decimal or has_nul or _LONG_NUMBER in body.translate(_DIGITS))
     return answer, plain
 
 
