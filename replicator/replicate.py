@@ -9,34 +9,32 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from replicator.catalog.model import Window
 from replicator.convert import time_text
 from replicator.due import is_due, mark_of
 from replicator.errors import Inaccessible, Interrupted, MassDeletion, NotFound, SegmentError, UnexpectedResponse
-from replicator.extract import Details, Extraction, Fetched, Unseen, shown
+from replicator.extract import Details, Extraction, Fetched, Unseen
+from replicator.intake import Intake
 from replicator.partitions import Partition, partitions
 from replicator.reading import Figures, Progressed, Reading
-from replicator.rows import Rejected, Row
 from replicator.segment.counters import Counters
+from replicator.segment.unchanged import Pages, suits
 from replicator.target.base import Base
-from replicator.target.known import Detailed, Listed
+from replicator.target.known import Detailed, Listed, Remembered
 from replicator.target.publish import Counts, Extent, Publication, Unconfirmed, absentees, publish
 from replicator.target.schema import object_table
-from replicator.target.stage import Batch, Stage
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator.encoder import Encoder
+    from replicator.segment.pages import Fetches
+    from replicator.target.stage import Stage
     from replicator.target.state import Checkpoint, ObjectState
 
 log = logging.getLogger(__name__)
 
-#: A batch is committed when it holds this many rows, or about this many characters, or is this many seconds old:
-#: where the API allows two requests a minute, a killed run must not lose an hour of them.
-BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 5_000, 1_000_000, 2.0
 #: An unfinished listing older than this begins anew: its first pages say little about today.
 STALE = timedelta(hours=24)
 #: As many gets by id at most confirm that records are gone; more than that, and the listing is asked again.
@@ -113,12 +111,9 @@ class _Replication:
         self.object = stage.layout.object
         self.resumed, self.figures, self.counters = resumed, figures, counters
         self.began = state.listing_began_at if resumed and state.listing_began_at else reading.now
-        self.started = self.flushed = time.monotonic()
-        self.checkpoints: dict[str, Checkpoint] = {}
-        self.staged = {name: each.staged for name, each in resumed.items()}
-        self.rows: list[Row] = []
-        self.refused: list[tuple[str, str, str]] = []
-        self.size = 0
+        self.started = time.monotonic()
+        staged = {name: each.staged for name, each in resumed.items()}
+        self.intake = Intake(stage, encoder, reading.now, staged)
         self.finished = sum(each.done for each in resumed.values())
         self.totals: dict[str, int | None] = {}
         self.names: list[str] = []
@@ -126,15 +121,10 @@ class _Replication:
         self.listings: dict[str, Listed] = {}
         #: Partitions that could not be seen.
         self.unfinished: set[str] = set()
-        #: By partition, the sum of the CRC-32 of the keys that were read.
-        self.ids: dict[str, int] = {}
-        self.details: list[Detailed] = []
-        #: Which of a row's values is its key.
-        self.key_at = [name for name, _ in stage.layout.staged].index(stage.layout.primary_key)
-        #: Rows that stay as they are, for records whose details were not read again.
-        self.unread = 0
         #: Records may be absent although they exist.
         self.moved = False
+        #: What is remembered of the pages, where a later run may find that they are the same.
+        self.pages = self._pages()
         #: How far the database's clock goes ahead of the API's, as far as is known.
         self.ahead = timedelta(0)
 
@@ -149,6 +139,8 @@ class _Replication:
         self.reading.started(len(wanted))
         if self.figures.skipped and not wanted and self.listings.keys() == set(self.names):
             self._stay()
+            return
+        if self.pages and self._is_as_published(self.pages):
             return
         if self.resumed:
             self._go_on()
@@ -176,6 +168,55 @@ class _Replication:
             self.stage.state.write(connection, self.object.name, status="done", message=None, epoch=epoch)
             self.reading.also(connection, self.figures)
 
+    def _pages(self) -> Pages | None:
+        """Of an object with one listing that is all there is to know of its rows, which come from nowhere else."""
+        thing, reading = self.object, self.reading
+        also = thing.parents or thing.window or thing.each or thing.editable or thing.repeats or reading.details
+        if self.resumed or also or reading.history or self.stage.layout.where or not suits(thing.listing):
+            return None
+        return Pages(reading.client, thing.listing, self.encoder.key)
+
+    def _is_as_published(self, pages: Pages) -> bool:
+        """Whether the listing has the pages that it had, and the table the rows that were made of them.
+
+        Then all is settled. Otherwise the listing is read in the usual way, beginning with the pages that are kept.
+        """
+        listed = self.listings.get("")
+        known = Remembered.of(listed)
+        if self.reading.full or listed is None or known is None or listed.mark != self._mark_of(""):
+            return False
+        every = len(known.digests)
+
+        def report(read: int) -> None:
+            self.figures.pages, rows = read, known.count * read // every
+            self.reading.report(Progressed(rows, self.counters.requests, int(read == every), known.count))
+
+        if not pages.alike(self.wanted[""].params, self.object.stability, known.digests, report):
+            self.figures.pages = 0
+            return False
+        with self.stage.target.begin() as connection:
+            self.stage.lease.check(connection)
+            table = object_table(self.stage.target, self.stage.layout)
+            if self.stage.target.dialect.checksum(connection, table) != known.rows:
+                self.figures.pages = 0
+                return False
+            pages.forget()
+            self.figures.drift = known.drift
+            self._settle_unchanged(connection, listed, known.count)
+        return True
+
+    def _settle_unchanged(self, connection: Connection, listed: Listed, count: int) -> None:
+        """What publishing the same rows again would settle."""
+        figures, name = self.figures, self.object.name
+        figures.requests, figures.seconds = self.counters.requests, time.monotonic() - self.started
+        figures.counts, figures.ids = Counts(records=count, unchanged=count, live=count), listed.ids or None
+        self.stage.known.settle(connection, name, self.listings, {""}, [replace(listed, listed_at=self.began)])
+        self.stage.state.forget(connection, name)
+        run = {"run_id": self.reading.run_id, "epoch": self.stage.lease.epoch, "listing_began_at": None}
+        found = {"bookmark": time_text(self.began), "listed_at": self.began, "records": count, "ids": figures.ids}
+        self.stage.state.write(connection, name, status="done", message=None, **run, **found)
+        self.reading.also(connection, figures)
+
     def _publish(self) -> Counts:
         try:
             return publish(self.stage, self._publication())
@@ -186,7 +227,7 @@ class _Replication:
 
     def _confirm(self, vanished: int) -> None:
         """Are they gone? Each get by id must answer 404, or a second complete listing must lack them all (I4)."""
-        extraction = self._extraction()
+        extraction = self._extraction(self.reading.client)
         absent = absentees(self.stage, self._publication())
         if self.object.detail and len(absent) <= MOST_GETS:
             found = list(self.reading.pool.map(extraction.is_gone, absent))
@@ -207,10 +248,10 @@ class _Replication:
         for fetched in extraction.read(again, {}):
             if isinstance(fetched, Unseen) or fetched.broken:
                 return len(keys)
-            rows, refused = self._encode(fetched)
+            rows, refused = self.intake.encode(fetched)
             if refused:
                 return len(keys)
-            shown.update(keys.intersection(row[self.key_at] for row in rows))
+            shown.update(keys.intersection(row[self.intake.key_at] for row in rows))
             if self.reading.stop.is_set():
                 raise Interrupted("Stopped as asked; what was read stays. Run it again to go on.")
         return len(shown)
@@ -226,7 +267,7 @@ class _Replication:
 
     def _read(self, wanted: Sequence[Partition]) -> None:
         reading = self.reading
-        extraction = self._extraction(self._details())
+        extraction = self._extraction(self.pages or reading.client, self._details())
         failures: list[Unseen] = []
         unread = {each.name for each in wanted} - {name for name, each in self.resumed.items() if each.done}
         for fetched in extraction.read(wanted, self.resumed):
@@ -248,9 +289,9 @@ class _Replication:
         if unread:
             raise AssertionError(f"{len(unread)} of {len(wanted)} listings were never read to their end")
 
-    def _extraction(self, details: Details | None = None) -> Extraction:
+    def _extraction(self, client: Fetches, details: Details | None = None) -> Extraction:
         reading, where = self.reading, self.stage.layout.where
-        return Extraction(self.object, reading.client, reading.pool, reading.width, details, where)
+        return Extraction(self.object, client, reading.pool, reading.width, details, where)
 
     def _details(self) -> Details | None:
         reading, name, terms = self.reading, self.object.name, self.reading.terms
@@ -279,67 +320,17 @@ class _Replication:
 
     def _take(self, fetched: Fetched) -> None:
         name = fetched.partition.name
-        rows, refused = self._encode(fetched)
-        self._count_ids(name, rows)
-        self.rows += rows
-        self.refused += refused
-        self.size += _size(rows)
-        self.staged[name] = self.staged.get(name, 0) + len(rows)
-        self.checkpoints[name] = replace(fetched.checkpoint, staged=self.staged[name])
+        self.figures.quarantined += self.intake.take(fetched)
         self.figures.pages += 1
-        self.figures.quarantined += len(refused)
         self.finished += fetched.checkpoint.done
         self._compare_clocks(fetched.date)
         self._compare_totals(fetched)
         if fetched.gone:
             self._note_moved(name, f"{fetched.gone} of the listed records were gone when they were asked for by id")
-        age = time.monotonic() - self.flushed
-        if len(self.rows) >= BATCH_ROWS or self.size >= BATCH_SIZE or age >= BATCH_SECONDS:
+        if self.intake.is_full():
             self._flush()
-        total = fetched.total if self.figures.partitions == 1 else None
-        self.reading.report(Progressed(sum(self.staged.values()), self.counters.requests, self.finished, total))
-
-    def _count_ids(self, name: str, rows: Sequence[Row]) -> None:
-        at = self.key_at
-        self.ids[name] = self.ids.get(name, 0) + sum(map(crc32, [row[at].encode() for row in rows]))
-
-    def _encode(self, fetched: Fetched) -> tuple[list[Row], list[tuple[str, str, str]]]:
-        partition = fetched.partition
-        name = partition.name if self.object.partitioned else None
-        made = list(self.encoder.encode(fetched.records, plain=fetched.plain, given=partition.given, partition=name))
-        refused = [(partition.name, each.reason, shown(each, self.stage.layout)) for each in fetched.broken]
-        self._keep_details(fetched, made)
-        self.unread += len(fetched.seen)
-        made += [self.stage.layout.seen(each.id, each.fingerprint, name) for each in fetched.seen]
-        made += self._unwanted(fetched, name)
-        if Rejected not in set(map(type, made)):
-            return made, refused  # type: ignore[return-value] # see the line above
-        bad = [each for each in made if isinstance(each, Rejected)]
-        refused += [(partition.name, each.reason, each.record) for each in bad]
-        return [each for each in made if not isinstance(each, Rejected)], refused
-
-    def _unwanted(self, fetched: Fetched, name: str | None) -> list[Row | Rejected]:
-        """What does not pass `where` is staged by its key alone: it is not gone, and its row leaves all the same."""
-        if not fetched.unwanted:
-            return []
-        given, layout = fetched.partition.given, self.stage.layout
-        made = self.encoder.encode(fetched.unwanted, plain=fetched.plain, given=given, partition=name)
-        return [
-            Rejected(each.reason, "(withheld: it does not pass `where`)")
-            if isinstance(each, Rejected)
-            else layout.unwanted(each)
-            for each in made
-        ]
-
-    def _keep_details(self, fetched: Fetched, made: Sequence[Row | Rejected]) -> None:
-        if not fetched.marks:
-            return
-        at = [name for name, _ in self.stage.layout.staged].index("_fingerprint")
-        self.details += [
-            Detailed(row[self.key_at], mark, row[at], self.reading.now)
-            for mark, row in zip(fetched.marks, made, strict=False)
-            if mark and not isinstance(row, Rejected)
-        ]
+        total, rows = fetched.total if self.figures.partitions == 1 else None, sum(self.intake.staged.values())
+        self.reading.report(Progressed(rows, self.counters.requests, self.finished, total))
 
     def _compare_clocks(self, date: datetime | None) -> None:
         if date is not None:
@@ -358,12 +349,7 @@ class _Replication:
             self._note_moved(name, f"the API counts {total} records and its pages held {held}")
 
     def _flush(self) -> None:
-        if not (self.rows or self.refused or self.checkpoints):
-            return
-        batch = Batch(self.rows, self.refused, list(self.checkpoints.values()), self.details)
-        self.figures.quarantined += self.stage.append(batch)
-        self.rows, self.refused, self.checkpoints, self.details, self.size = [], [], {}, [], 0
-        self.flushed = time.monotonic()
+        self.figures.quarantined += self.intake.flush()
 
     def _publication(self) -> Publication:
         return Publication(
@@ -384,7 +370,7 @@ class _Replication:
 
     def _unmet(self) -> frozenset[str]:
         """Only where every record was encoded by this run."""
-        if self.resumed or self.unread or not any(self.staged.values()):
+        if self.resumed or self.intake.unread or not any(self.intake.staged.values()):
             return frozenset()
         return frozenset(each.name for each in self.stage.layout.columns if each.field in self.encoder.unmet)
 
@@ -392,8 +378,14 @@ class _Replication:
         """What was read to its end now is known; what an earlier run began may have moved since then."""
         sure = not (self.moved or self.figures.quarantined)
         read = [
-            Listed(name, self._mark_of(name) if sure else "", self.began, self.staged.get(name, 0), self._ids_of(name))
-            for name in self.ids
+            Listed(
+                name,
+                self._mark_of(name) if sure else "",
+                self.began,
+                self.intake.staged.get(name, 0),
+                self._ids_of(name),
+            )
+            for name in self.intake.ids
             if name not in self.unfinished and name not in self.resumed
         ]
         # Without a mark it is read again; its time says how far the months of usage are known.
@@ -408,7 +400,7 @@ class _Replication:
 
     def _ids_of(self, name: str) -> str:
         """A window of events is no set that another run could compare with its own."""
-        return "" if self.object.window is Window.EVENTS else _hex(self.ids[name])
+        return "" if self.object.window is Window.EVENTS else _hex(self.intake.ids[name])
 
     def _mark_of(self, name: str) -> str:
         return mark_of(self.stage.layout, self.wanted[name], details=self.reading.details)
@@ -420,6 +412,8 @@ class _Replication:
         if counts.kept or counts.duplicates:
             self.figures.ids = None
             self.stage.known.doubt(connection, self.object.name)
+        elif self.pages and not (counts.vanished or counts.withheld):
+            self._remember(connection, self.pages)
         told = replace(self.figures, counts=counts)
         state: dict[str, Any] = {"message": "; ".join(told.unseen[:3]) or None, "ids": told.ids}
         if not (told.unseen or told.skipped):
@@ -427,6 +421,14 @@ class _Replication:
         status = "partial" if told.withheld else "done"
         self.stage.state.write(connection, self.object.name, status=status, **state)
         self.reading.also(connection, told)
+
+    def _remember(self, connection: Connection, pages: Pages) -> None:
+        """Only what is the whole truth about the rows."""
+        if not pages.memorable or self._extent() != "whole":
+            return
+        rows = self.stage.target.dialect.checksum(connection, object_table(self.stage.target, self.stage.layout))
+        remembered = Remembered(rows, pages.digests, dict(self.encoder.drift))
+        self.stage.known.remember(connection, self.object.name, remembered)
 
     def _extent(self) -> Extent:
         if self.object.window or not self.object.absence_deletes or self.moved or self.figures.quarantined:
@@ -440,13 +442,6 @@ class _Replication:
         if self.object.window is Window.EVENTS and _since(self.state, self.reading):
             return "none"
         return "partitions" if self.figures.unseen or self.figures.skipped or self.object.window else "whole"
-
-
-def _size(rows: Sequence[Row]) -> int:
-    """About how many characters they hold, from some of them: this is the hot path."""
-    some = rows[:: max(1, len(rows) // 16)]
-    held = sum(len(value) for row in some for value in row if type(value) is str)
-    return held * len(rows) // max(1, len(some))
 
 
 def _hex(total: int) -> str:

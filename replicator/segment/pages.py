@@ -11,18 +11,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from replicator.catalog.model import Detail, Listing, Paging, Shape, Stability
 from replicator.errors import UnexpectedResponse
 
 from . import cursors
-from .client import Answer, Ask, Client
+from .client import Answer, Ask
 from .decode import Broken, OffContract, decode
 
-__all__ = ["Broken", "Page", "pages", "record"]
+__all__ = ["Broken", "Fetches", "Page", "Peeked", "pages", "peek", "peeked", "record"]
 
+T = TypeVar("T")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -39,8 +42,32 @@ class Page:
     date: datetime | None
 
 
+class Fetches(Protocol):
+    """The client, as far as listings need it."""
+
+    def fetch(self, ask: Ask, read: Callable[[Answer], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """A page of which no record was decoded: the bytes of all of them. They are none where nobody could tell."""
+
+    answer: Answer
+    records: bytes
+    next: str | None
+    total: int | None
+
+
+class _Paged(Protocol):
+    @property
+    def next(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Paged)
+
+
 def pages(
-    client: Client,
+    client: Fetches,
     listing: Listing,
     params: Mapping[str, str],
     *,
@@ -48,13 +75,33 @@ def pages(
     cursor: str | None = None,
 ) -> Iterator[Page]:
     """Each page of the listing, from `cursor` on. `params` fills the path's parameters; the rest of it is query."""
+    return _walk(client, listing, params, stability, cursor, _reader)
+
+
+def peeked(client: Fetches, listing: Listing, params: Mapping[str, str], *, stability: Stability) -> Iterator[Peeked]:
+    """As `pages`, for a listing that is one list of records."""
+
+    def reader(listing: Listing, cursor: str | None) -> Callable[[Answer], Peeked]:
+        return lambda answer: peek(listing, cursor, answer)
+
+    return _walk(client, listing, params, stability, None, reader)
+
+
+def _walk(
+    client: Fetches,
+    listing: Listing,
+    params: Mapping[str, str],
+    stability: Stability,
+    cursor: str | None,
+    reader: Callable[[Listing, str | None], Callable[[Answer], P]],
+) -> Iterator[P]:
     path, query = _target(listing.operation, listing.path, {**listing.query, **params})
     seen = set[str]()
     while True:
         if cursor is not None:
             seen.update(cursors.marks(listing, cursor))
         ask = Ask(listing.operation, path, query | cursors.query(listing, cursor), stability, listing.rate)
-        page = client.fetch(ask, _reader(listing, cursor))
+        page = client.fetch(ask, reader(listing, cursor))
         if page.next is not None and cursors.repeats(listing, page.next, seen):
             raise UnexpectedResponse(
                 f"{ask.where}: the cursor of the next page was given before, so the listing would never end. "
@@ -66,7 +113,7 @@ def pages(
         cursor = page.next
 
 
-def record(client: Client, detail: Detail, params: Mapping[str, str], *, stability: Stability) -> Any | None:
+def record(client: Fetches, detail: Detail, params: Mapping[str, str], *, stability: Stability) -> Any | None:
     """The record of a get by id; None where the API answers null. It may be Broken; raises NotFound.
 
     What lies beside the item (a source's trackingPlanId) joins the record.
@@ -113,6 +160,26 @@ def _reader(listing: Listing, cursor: str | None) -> Callable[[Answer], Page]:
         return Page(records, following, cursors.total(listing, data), plain, answer.date)
 
     return read
+
+
+class _Members(msgspec.Struct):
+    """An answer's `data`, as the bytes of each member."""
+
+    data: dict[str, msgspec.Raw]
+
+
+_members = msgspec.json.Decoder(_Members).decode
+
+
+def peek(listing: Listing, cursor: str | None, answer: Answer) -> Peeked:
+    """The page, undecoded. What is odd about it is for whoever decodes it to find."""
+    try:
+        data = _members(answer.body).data
+        pagination = {name: msgspec.json.decode(raw) for name, raw in data.items() if name == "pagination"}
+        following = cursors.following(listing, cursor, pagination)
+        return Peeked(answer, bytes(data[listing.items[0]]), following, cursors.total(listing, pagination))
+    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, OffContract):
+        return Peeked(answer, b"", None, None)
 
 
 def _refuse_cut_list(listing: Listing, records: list[Any]) -> None:

@@ -4,7 +4,7 @@ settings         mask key, the workspace that this database belongs to, what ren
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
 object_state     one row an object: bookmark, last complete listing, count, set of ids, epoch of the lock that wrote it
-listings         each partition's last finished listing: when, by which mark, how many records, which ids
+listings         each partition's last finished listing: when, by which mark, how many records, which ids and pages
 details          for what each record's details were read last, and when
 checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
 quarantine       records that could not be stored, whole, with the reason
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0008"
+REVISION = "0010"
 PREFIX = "_replicator_"
 
 
@@ -137,6 +137,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("listed_at", moment),
             *counts("records"),
             Column("ids", word, nullable=False),
+            Column("pages", long),
         ),
         details=table(
             "details",

@@ -5,7 +5,8 @@ Both are rows beside the data and commit with it, on the caller's connection.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,26 @@ class Listed:
     listed_at: datetime | None = None
     records: int = 0
     ids: str = ""
+    #: Of an object with no other listing: see Remembered.
+    pages: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Of a listing that was published whole: its pages (segment/unchanged.py), and what came of them."""
+
+    #: What the table held then, as Dialect.checksum says it.
+    rows: str
+    digests: Sequence[str]
+    drift: Mapping[str, str]
+
+    @classmethod
+    def of(cls, listed: Listed | None) -> Remembered | None:
+        return cls(**json.loads(listed.pages)) if listed and listed.pages else None
+
+    @property
+    def count(self) -> int:
+        return int(self.rows.partition(":")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +99,19 @@ class Known:
         if rows:
             connection.execute(insert(table), rows)
 
+    def remember(self, connection: Connection, name: str, remembered: Remembered) -> None:
+        """Of the object's one listing."""
+        table, pages = self.books.listings, json.dumps(asdict(remembered))
+        connection.execute(update(table).where(*self._mine(table, name)).values(pages=pages))
+
     def doubt(self, connection: Connection, name: str, partition: str | None = None) -> None:
         """What was listed so far proves nothing: all of it, or that partition, is read again by the next run."""
         table = self.books.listings
         if partition is None:
-            connection.execute(update(table).where(*self._mine(table, name)).values(mark="", ids=""))
+            connection.execute(update(table).where(*self._mine(table, name)).values(mark="", ids="", pages=None))
         else:
             one = (*self._mine(table, name), table.c.partition == partition)
-            connection.execute(update(table).where(*one).values(mark="", ids="", listed_at=None))
+            connection.execute(update(table).where(*one).values(mark="", ids="", pages=None, listed_at=None))
 
     def partitions(self, name: str) -> Any:
         """A query of the names of the partitions that there are."""

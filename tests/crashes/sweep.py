@@ -23,8 +23,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from replicator import replicate as one_object
-from replicator import run
+from replicator import intake, run
 from replicator.catalog import select as objects
 from replicator.cli.signals import stopping
 from replicator.errors import ReplicatorError
@@ -140,7 +139,7 @@ def snapshot(connection: Connection) -> dict[str, Any]:
 
 def perform(url: str, line: Line, flow: Flow, trap: Trap | None = None) -> dict[str, Any]:
     """One run as the command line makes it, each page stored as it comes, one object and one request at a time."""
-    one_object.BATCH_SECONDS, run.OBJECTS_AT_ONCE = 0, 1
+    intake.BATCH_SECONDS, run.OBJECTS_AT_ONCE = 0, 1
     # Made anew, the key of the masks would tell the fingerprints of two databases apart.
     secrets.token_hex = lambda nbytes=None: "5e" * (nbytes or 32)
     target = open_target(url)

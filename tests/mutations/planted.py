@@ -240,6 +240,27 @@ MUTATIONS = (
         FAULTS + PUBLISH,
     ),
     Mutation(
+        "a table that somebody spoiled is taken for what was published",
+        "replicate.py",
+        "            if self.stage.target.dialect.checksum(connection, table) != known.rows:",
+        "            if False:",
+        ("tests/scenarios/test_unchanged.py",),
+    ),
+    Mutation(
+        "a listing that ends too early is the one that it was",
+        "segment/unchanged.py",
+        " or (page.next is None) != (number == len(known)):",
+        ":",
+        ("tests/scenarios/test_unchanged.py",),
+    ),
+    Mutation(
+        "a page is known by its number alone",
+        "segment/unchanged.py",
+        "self._digest(page) != wanted or ",
+        "not wanted or ",
+        ("tests/scenarios/test_unchanged.py",),
+    ),
+    Mutation(
         "a listing that moved deletes",
         "replicate.py",
         "or not self.object.absence_deletes or self.moved or self.figures.quarantined:",

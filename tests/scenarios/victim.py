@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from replicator import replicate as one_object
+from replicator import intake
 from replicator.catalog import select
 from replicator.run import Options, replicate
 from replicator.segment.client import Client
@@ -16,7 +16,7 @@ from tests.scenarios.replica import Told
 
 def main(url: str, base_url: str, *words: str) -> int:
     # Every page is stored as soon as it is read, as where the API is slow.
-    one_object.BATCH_SECONDS = 0
+    intake.BATCH_SECONDS = 0
     target = open_target(url)
     stop = threading.Event()
     with Client(base_url=base_url, token=Token("sandbox"), stop=stop) as client:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Dialect(Protocol):
         """Statements that make what asks that table of versions for one moment; none where SQL knows no such thing."""
         ...
 
+    def checksum(self, connection: Connection, table: Table) -> str:
+        """How many live rows the table has, and a sum over their fingerprints: equal for equal sets of them."""
+        ...
+
     def now(self, connection: Connection) -> Any:
         """The database's clock, as an aware datetime."""
         ...
@@ -139,6 +144,13 @@ def missing(where: str, code: str) -> str:
         f"Cannot use {where}: a table is missing that an earlier run made ({code})."
         " Restore it from a backup, or drop the bookkeeping whole, so that the next run makes it anew."
     )
+
+
+def counted(connection: Connection, table: Table, number: ColumnElement[Any]) -> str:
+    """How many live rows there are, and the sum of that number over them."""
+    query = select(func.count(), func.sum(number)).select_from(table).where(table.c._deleted_at.is_(None))
+    rows, total = connection.execute(query).one()
+    return f"{rows}:{total or 0}"
 
 
 def refusal(where: str, parts: Mapping[str, str | None], code: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, missing, refusal
+from replicator.target.dialects.base import counted, driven, missing, refusal
 from replicator.target.dialects.delimited import delimited
 from replicator.target.dialects.local_infile import NAME, REJECTED, OfferingConnection
 
@@ -247,6 +247,9 @@ class MySQL:
     def as_of(self, history: Table, name: str) -> Sequence[str]:
         """A procedure could not be joined, and wants a right of its own."""
         return ()
+
+    def checksum(self, connection: Connection, table: Table) -> str:
+        return counted(connection, table, func.crc32(table.c._fingerprint))
 
     def now(self, connection: Connection) -> Any:
         moment: datetime = connection.execute(text("SELECT UTC_TIMESTAMP(6)")).scalar_one()

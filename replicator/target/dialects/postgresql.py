@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, missing, refusal
+from replicator.target.dialects.base import counted, driven, missing, refusal
 from replicator.target.dialects.delimited import delimited
 
 if TYPE_CHECKING:
@@ -146,6 +146,9 @@ class PostgreSQL:
                 " WHERE _valid_from <= $1 AND (_valid_to > $1 OR _valid_to IS NULL) AND NOT _deleted $$"
             ),
         )
+
+    def checksum(self, connection: Connection, table: Table) -> str:
+        return counted(connection, table, func.hashtextextended(table.c._fingerprint, 0))
 
     def now(self, connection: Connection) -> Any:
         return connection.execute(select(func.clock_timestamp())).scalar_one()
