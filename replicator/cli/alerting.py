@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from .keeper import Keeper
 
-#: The thread looks for runs that ended so often, and at every connection at least so often.
-_STEP, _SWEEP = 1.0, 30.0
+#: The thread looks for runs that ended so often, and at every connection at least so often; the more there are, the
+#: later, because a look costs some hundredths of a second. Edits take comparing whole tables: less often.
+_STEP, _SWEEP, _EACH, _COUNTS = 1.0, 30.0, 0.3, 300.0
 #: A database that is away for longer is told: restarts take less.
 _AWAY = 120.0
 _AT_ONCE = 4
@@ -87,11 +88,11 @@ def _look(post: Post, name: str, settings: Settings) -> None:
         log.warning("alerts were not looked at", extra={"why": str(error)})
 
 
-def looked(target: Target, post: Post, name: str, settings: Settings) -> None:
-    """Judges what stands in that database, and tells it."""
+def looked(target: Target, post: Post, name: str, settings: Settings, *, edits: bool = True) -> None:
+    """Judges what stands in that database, `edits` too, and tells it."""
     from replicator.alerts import perform
 
-    waiting = pending.counts(target, settings) if settings.push else None
+    waiting = pending.counts(target, settings) if settings.push and edits else None
     perform.look(target, post, name, waiting)
     perform.tell(target, post, name)
 
@@ -133,6 +134,8 @@ class Teller(threading.Thread):
         self._kept: tuple[Configuration, Mapping[str, Keeper], Post] | None = None
         #: Of each connection: how many runs its keeper had ended at the last look, and when that was.
         self._seen: dict[str, tuple[int, float]] = {}
+        #: When its edits were counted.
+        self._counted: dict[str, float] = {}
         self._away: dict[str, _Away] = {}
         self._over = threading.Event()
 
@@ -156,9 +159,10 @@ class Teller(threading.Thread):
             return []
         found, keepers, post = self._kept
         due = []
+        sweep = max(_SWEEP, _EACH * len(keepers))
         for name, keeper in keepers.items() if post.channels else ():
             runs, at = self._seen.get(name, (-1, 0.0))
-            if name in found.connections and (runs != keeper.ended or time.monotonic() - at > _SWEEP):
+            if name in found.connections and (runs != keeper.ended or time.monotonic() - at > sweep):
                 self._seen[name] = keeper.ended, time.monotonic()
                 due.append(name)
         return due
@@ -170,7 +174,7 @@ class Teller(threading.Thread):
         with about(connection=name):
             try:
                 with connection.books(found.connections[name]) as target:
-                    looked(target, post, name, found.connections[name])
+                    looked(target, post, name, found.connections[name], edits=self._counts(name))
             except ConfigError:
                 # Nothing was replicated into it yet.
                 return
@@ -182,6 +186,13 @@ class Teller(threading.Thread):
                 log.exception("mistake in this program", extra={"kind": type(error).__name__})
             else:
                 self._there(post, name)
+
+    def _counts(self, name: str) -> bool:
+        now = time.monotonic()
+        if now - self._counted.get(name, -_COUNTS) < _COUNTS:
+            return False
+        self._counted[name] = now
+        return True
 
     def _missed(self, post: Post, name: str, why: str) -> None:
         away = self._away.setdefault(name, _Away(time.monotonic()))
