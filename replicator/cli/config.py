@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from replicator.settings import load_all, variables
+from replicator.settings import load_all
 
 from . import options
 from .text import plural
@@ -34,10 +34,6 @@ def check(context: typer.Context, *, config: options.Config = None, json: option
         return 0
     counted = f"{plural(len(found.connections), 'connection')}, {plural(len(found.jobs), 'job')}"
     typer.echo(f"The configuration is right: {counted}.")
-    for name, nearest in variables.mistyped(context.obj or {}, found):
-        typer.echo(
-            f"{name} in the environment is no setting, and counts for nothing; the nearest is {nearest}.", err=True
-        )
     return 0
 
 

@@ -52,7 +52,7 @@ def sentence(problems: list[str]) -> str:
 def misspelt(environ: Mapping[str, str]) -> list[str]:
     """Variables that are a letter or two from one of ours; another REPLICATOR_ name may be somebody else's."""
     tables = {"": KEYS, "WEB_": WEB_KEYS, "ALERTS_": ALERT_KEYS, "FLEET_": FLEET_KEYS}
-    known = {f"{table}{key.upper()}": None for table, keys in tables.items() for key in keys}
+    known = {f"{table}{key.upper().replace('.', '_')}": None for table, keys in tables.items() for key in keys}
     known |= dict.fromkeys(("CONFIG", "CONNECTION", "DEBUG"))
     given = sorted(name.removeprefix(_OURS) for name in environ if name.startswith(_OURS))
     near = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in given if name not in known}

@@ -31,26 +31,6 @@ def test_check_names_every_problem(replicator: Run, folder: Path) -> None:
     assert "jobs.x.mode in replicator.toml" in outcome.err
 
 
-def test_check_names_a_variable_that_is_mistyped_and_none_of_others(replicator: Run, folder: Path) -> None:
-    (folder / "replicator.toml").write_text("[connections.acme]\n[jobs.nightly]")
-    environ = {
-        "REPLICATOR_TARGTE": "sqlite:///a.db",
-        "REPLICATOR_CONNECTIONS_ACME_TRAGET": "sqlite:///b.db",
-        "REPLICATOR_JOBS_NIGHTLY_MODE": "full",
-        "REPLICATOR_SERVICE_HOST": "10.0.0.1",
-        "REPLICATOR_PORT_8080_TCP": "tcp://10.0.0.1:8080",
-    }
-    outcome = replicator("config", "check", **environ)
-    assert outcome.code == 0
-    assert outcome.err.splitlines() == [
-        f"{name} in the environment is no setting, and counts for nothing; the nearest is {nearest}."
-        for name, nearest in (
-            ("REPLICATOR_CONNECTIONS_ACME_TRAGET", "REPLICATOR_CONNECTIONS_ACME_TARGET"),
-            ("REPLICATOR_TARGTE", "REPLICATOR_TARGET"),
-        )
-    ]
-
-
 def test_check_knows_the_objects_of_a_job(replicator: Run, folder: Path) -> None:
     (folder / "replicator.toml").write_text('[jobs.x]\nobjects = ["Sorces"]')
     outcome = replicator("config", "check")

@@ -11,7 +11,9 @@ import pytest
 
 from replicator.errors import ConfigError
 from replicator.settings import KEYS, ObjectSettings, SandboxSettings, Settings, load, load_all, months
-from replicator.settings.keys import OBJECT_KEYS
+from replicator.settings.keys import ALERT_KEYS, FLEET_KEYS, OBJECT_KEYS, WEB_KEYS
+from replicator.settings.loader import variable
+from replicator.settings.sentences import misspelt
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "config" / "replicator.example.toml"
@@ -152,6 +154,13 @@ def test_the_database_may_be_named_by_a_file_and_a_higher_place_goes_before_it(f
     (folder / "empty").write_text("\n")
     assert "the target file empty must hold a database URL" in refused('target_file = "empty"')
     assert "exclude one another" in refused('target_file = "empty"\ntarget = "sqlite:///a.db"')
+
+
+def test_no_variable_of_ours_is_taken_for_a_misspelt_one() -> None:
+    tables = {"": KEYS, "web.": WEB_KEYS, "alerts.": ALERT_KEYS, "fleet.": FLEET_KEYS}
+    names = [variable(f"{table}{key}") for table, keys in tables.items() for key in keys]
+    assert misspelt(dict.fromkeys(names, "x")) == []
+    assert load({"REPLICATOR_SANDBOX_SIZE": "medium"}, {}).sandbox.size == "medium"
 
 
 def test_settings_of_the_sandbox_stand_in_a_table_of_their_own() -> None:
