@@ -1,5 +1,6 @@
 """Each secret of the tests bears a word that stands nowhere else, at both of its ends. After each test they are hunted:
-in what was printed, logged, raised and given by child processes, in the files that are there and in the database.
+in what was printed, logged, raised and given by child processes, in the arguments of those that the program starts, in
+the files that are there and in the database.
 
 A test that holds secrets by intent says where and why: `@pytest.mark.holds_secrets("files", because="...")`.
 """
@@ -11,11 +12,13 @@ import logging
 import math
 import os
 import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,7 +36,7 @@ MADE_UP_WORD, CODE_WORD = "FakeSecret", "FakeCode"
 #: In the addresses of webhooks and the passwords of mail servers that alerts are sent to.
 ALERT_WORD = "AlertCanary"
 
-CHANNELS = ("output", "log", "error", "files", "database")
+CHANNELS = ("output", "log", "error", "arguments", "files", "database")
 _SECRET = (TOKEN_WORD, PASSWORD_WORD, MADE_UP_WORD, ALERT_WORD)
 _WORDS = {channel: _SECRET if channel in {"files", "database"} else (*_SECRET, CODE_WORD) for channel in CHANNELS}
 #: Where a person puts a secret for the program to read it: files by their ending or name, and the word of that secret.
@@ -103,12 +106,33 @@ def _overhear_errors() -> None:
     setattr(ReplicatorError, "__init__", overheard)  # noqa: B010 - for as long as the tests run
 
 
+def _overhear_arguments() -> None:
+    """Whoever looks at the processes of a machine reads the arguments of those that the program starts."""
+    original = subprocess.Popen.__init__
+
+    def overheard(self: subprocess.Popen[Any], args: Any, *given: Any, **more: Any) -> None:
+        if _is_the_programs(sys._getframe(1)):
+            hear("arguments", repr(args))
+        original(self, args, *given, **more)
+
+    setattr(subprocess.Popen, "__init__", overheard)  # noqa: B010 - for as long as the tests run
+
+
+def _is_the_programs(frame: FrameType | None) -> bool:
+    while frame:
+        if frame.f_globals.get("__name__", "").startswith("replicator."):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     logging.getLogger().addHandler(_Ear())
     # A capture that the test reads itself is in no report.
     _overhear(pytest.CaptureFixture, "readouterr", "output")
     _overhear(subprocess.Popen, "communicate", "output")
     _overhear_errors()
+    _overhear_arguments()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -82,6 +82,11 @@ def test_leak_child(leaked):
     subprocess.run([sys.executable, "-c", f"print({leaked!r})"], capture_output=True)
 
 
+def test_leak_arguments(leaked):
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', '', given], check=True)"
+    exec(code, {"__name__": "replicator.somewhere", "given": leaked})
+
+
 def test_leak_file(leaked, tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "export.csv").write_text(leaked)
@@ -147,7 +152,7 @@ def test_a_leak_in_any_channel_and_encoding_fails_the_test_that_made_it(tmp_path
     assert all(seen == {"PASSED"} for seen in fine.values()), fine
     channels = Counter(name.partition("[")[0] for name in leaks if "[" in name)
     assert len(fine) == 2
-    assert len(channels) == 10
+    assert len(channels) == 11
     assert min(channels.values()) == ENCODINGS * 3, channels
 
 
