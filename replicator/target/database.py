@@ -118,6 +118,7 @@ class Target:
     def close(self) -> None:
         """Gives back every connection."""
         self.engine.dispose()
+        self.dialect.forget()
 
 
 def open_target(url: str, place: Place | None = None, *, connections: int = 16) -> Target:

@@ -6,7 +6,6 @@ packages and runs them by podman.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -55,10 +54,8 @@ class Stack:
         environment = {**os.environ, **self.environment}
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
 
-    def get(self, path: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request("GET", path)
-        return connection.getresponse()
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +189,9 @@ def test_the_daemon_may_do_nothing_but_its_work(stack: Stack) -> None:
 
 
 def test_without_a_token_it_replicates_the_sandbox_and_shows_a_page_behind_a_password_of_its_own(stack: Stack) -> None:
-    assert stack.get("/healthz").status == 200
-    assert stack.get("/readyz").status == 200
-    assert "replicator_object_records" in stack.get("/metrics").read().decode()
+    assert stack.get("/healthz").status_code == 200
+    assert stack.get("/readyz").status_code == 200
+    assert "replicator_object_records" in stack.get("/metrics").text
     password = stack.inside("daemon", "cat", "/password/page").strip()
     with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", follow_redirects=True) as browser:
         door = browser.get("/")

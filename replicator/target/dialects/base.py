@@ -45,6 +45,10 @@ class Dialect(Protocol):
         """Registers what each new connection of the engine has to be told."""
         ...
 
+    def forget(self) -> None:
+        """Lets go of what the library keeps of an engine that was closed."""
+        ...
+
     def inspect(self, connection: Connection) -> str:
         """The server's version as people say it; raises TargetUnusable where it cannot serve us."""
         ...

@@ -124,6 +124,9 @@ class MySQL:
                 )
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def inspect(self, connection: Connection) -> str:
         version = str(connection.execute(text("SELECT version()")).scalar_one())
         maria = "mariadb" in version.lower()

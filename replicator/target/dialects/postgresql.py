@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psycopg.types.string import TextLoader
 from sqlalchemy import DateTime, Text, event, func, select, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
@@ -65,6 +66,12 @@ class PostgreSQL:
             with connection.cursor() as cursor:
                 cursor.execute("SET TIME ZONE 'UTC'; SET lock_timeout = '60s'; SET standard_conforming_strings = on")
             connection.commit()
+
+    def forget(self) -> None:
+        """It keeps the queries of the catalog for the last 128 engines, some 0.3 MB for each."""
+        for each in vars(PGDialect).values():
+            if clear := getattr(each, "cache_clear", None):
+                clear()
 
     def inspect(self, connection: Connection) -> str:
         version = connection.execute(text("SHOW server_version")).scalar_one()

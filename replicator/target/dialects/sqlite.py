@@ -98,6 +98,9 @@ class SQLite:
             with driven(connection) as driver:
                 driver.execute(how)
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def inspect(self, connection: Connection) -> str:
         if sqlite3.sqlite_version_info < (3, 35):
             raise TargetUnusable(f"SQLite {sqlite3.sqlite_version} is too old: this program needs 3.35 or later.")
