@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
 
 #: A unit that met another run on its database, or found its queue away, is tried again after so many seconds.
-_LOCKED, _AWAY = 5.0, 10.0
+_LOCKED, _AWAY = 2.0, 10.0
 #: What an earlier run of the same turn did is still good if it began so lately.
 _STILL_GOOD = timedelta(hours=6)
 #: So many runs of a job tell how its turn began; one that was interrupted oftener begins anew.

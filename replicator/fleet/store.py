@@ -43,10 +43,13 @@ class Store:
             yield connection
 
     def gone(self, holder: str) -> bool:
-        """Whether that was a worker of the fleet and gave no sign of life for a while."""
+        """Whether that was a worker of the fleet and gave no sign of life for a while.
+
+        Its units are handed on after PATIENCE by a heartbeat of their own, which may be up to one beat older.
+        """
         query = "SELECT seen_at < clock_timestamp() - make_interval(secs => %s) FROM workers WHERE holder = %s"
         with self.connection() as connection:
-            row = connection.execute(query, (PATIENCE, holder)).fetchone()
+            row = connection.execute(query, (PATIENCE - BEAT, holder)).fetchone()
         return bool(row and row[0])
 
     def secret(self) -> bytes:

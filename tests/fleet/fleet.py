@@ -139,7 +139,7 @@ class Fleet:
 
     def done_since(self, moment: float) -> bool:
         return all(
-            any(run["status"] == "done" and _at(run["started_at"]) > moment for run in self.runs(name))
+            any(run["status"] == "done" and at(run["started_at"]) > moment for run in self.runs(name))
             for name in self.connections
         )
 
@@ -158,8 +158,8 @@ class Fleet:
         most = 0
         for found in times.values():
             first = 0
-            for last, at in enumerate(found):
-                while at - found[first] >= seconds:
+            for last, moment in enumerate(found):
+                while moment - found[first] >= seconds:
                     first += 1
                 most = max(most, last - first + 1)
         return most
@@ -169,7 +169,7 @@ class Fleet:
         found = []
         for name in self.connections:
             for one, other in pairwise(self.runs(name)):
-                if one["finished_at"] is None or _at(one["finished_at"]) > _at(other["started_at"]) + 0.001:
+                if one["finished_at"] is None or at(one["finished_at"]) > at(other["started_at"]) + 0.001:
                     found.append((name, one["id"], other["id"]))
         return found
 
@@ -207,7 +207,7 @@ class Fleet:
         return found
 
 
-def _at(moment: Any) -> float:
+def at(moment: Any) -> float:
     return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).timestamp()
 
 
@@ -272,7 +272,7 @@ class Chaos:
         """For each run that was cut short, how long it took until the next one of its connection began."""
         found = []
         for name, moment in self.interrupted:
-            later = [_at(run["started_at"]) - moment for run in self.fleet.runs(name)]
+            later = [at(run["started_at"]) - moment for run in self.fleet.runs(name)]
             found += [min(seconds for seconds in later if seconds > 0)] if any(each > 0 for each in later) else []
         return found
 

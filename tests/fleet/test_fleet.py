@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from replicator.sandbox.faults import fault_of_text
 from tests import databases
-from tests.fleet.fleet import Chaos, fleet, wait_for
+from tests.fleet.fleet import Chaos, Fleet, at, fleet, wait_for
 
 pytestmark = pytest.mark.slow
 JOB = """
@@ -31,7 +32,7 @@ def test_workers_that_die_and_sleep_lose_nothing_write_nothing_twice_and_keep_th
             made.start(3)
             assert wait_for(lambda: any(made.runs(name) for name in connections), 30), made.log()
             chaos = Chaos(made, seed=5)
-            chaos.go_on(20, longest_sleep=10)
+            chaos.go_on(12, longest_sleep=9)
             began = time.time()
             assert wait_for(lambda: made.done_since(began), 60), made.log()
             assert set(made.stop()) == {0}, made.log()
@@ -45,3 +46,64 @@ def test_workers_that_die_and_sleep_lose_nothing_write_nothing_twice_and_keep_th
             assert made.counted_twice() == []
             made.differences()
             assert max(chaos.takeovers(), default=0) < 20
+
+
+PAGES = """
+objects = ["Suppressions"]
+[jobs.once]
+every = "1h"
+"""
+
+
+def pages(made: Fleet) -> list[str]:
+    return [entry.target for entry in made.faulty.log.read() if entry.target.startswith("/suppressions")]
+
+
+@pytest.mark.timeout(180)
+def test_a_killed_workers_unit_goes_on_at_its_page_within_seconds(tmp_path: Path) -> None:
+    with databases.fresh("postgresql", tmp_path) as queue:
+        connections = {"a": (queue.url, "one")}
+        with fleet(tmp_path, queue.url, connections, PAGES, rate_limit=120, Suppressions=16_000) as made:
+            made.start(2, units=1)
+            assert wait_for(lambda: len(pages(made)) > 8, 60), made.log()
+            (run,) = made.runs("a")
+            (victim,) = [worker for worker in made.workers if f" process {worker.pid} " in run["holder"]]
+            victim.kill()
+            killed = time.time()
+            assert wait_for(lambda: len(made.runs("a")) == 2, 40), made.log()
+            taken = time.time() - killed
+            assert wait_for(lambda: made.runs("a")[-1]["status"] == "done", 60), made.log()
+            made.stop()
+            assert [run["status"] for run in made.runs("a")] == ["interrupted", "done"]
+            # What had been read but not stored is read again: a page for each thread at most.
+            asked = pages(made)
+            assert len(asked) - len(set(asked)) <= 8
+            assert len(set(asked)) == 16
+            assert taken < 20
+            made.differences()
+
+
+@pytest.mark.timeout(120)
+def test_a_wait_that_is_long_gives_the_worker_back_and_the_rest_comes_later(tmp_path: Path) -> None:
+    job = PAGES.replace('"Suppressions"', '"Labels", "TrackingPlanRules"')
+    with databases.fresh("postgresql", tmp_path) as queue:
+        connections = {"a": (queue.url, "one")}
+        with fleet(tmp_path, queue.url, connections, job, rate_limit=600) as made:
+            made.faulty.faults.add(fault_of_text("listRulesFromTrackingPlan:status=429,retry_after=22,nth=1"))
+            made.start(1, units=1)
+            assert wait_for(lambda: len(made.runs("a")) == 2, 90), made.log()
+            assert wait_for(lambda: made.runs("a")[-1]["status"] == "done", 60), made.log()
+            made.stop()
+            first, second = made.runs("a")
+            assert first["status"] == "interrupted"
+            assert "Segment asked to wait" in first["error"]
+            assert at(second["started_at"]) - at(first["finished_at"]) > 15
+            # What the turn's first run had finished is not read again.
+            read = [
+                (row["run_id"], row["object"])
+                for row in made.replicas["a"].books("run_objects", "WHERE status = 'done'")
+            ]
+            assert (first["id"], "Labels") in read
+            assert (second["id"], "Labels") not in read
+            assert (second["id"], "TrackingPlanRules") in read
+            made.differences()
