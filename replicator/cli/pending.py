@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from replicator.settings import Settings
     from replicator.target.database import Target
 
+#: Rows of a table that cannot be written: what is larger is looked at by name.
+_LOOKED_AT = 10_000
 #: Longer values are shown as a diff.
 _SHORT = 60
 _DEEDS = {
@@ -41,12 +43,14 @@ def pending(
 ) -> int:
     """Show the edits of tracking plans, their rules and functions that Segment does not have; asks Segment nothing.
 
-    A row that was edited stays as it is: no run overwrites it.
+    A row that was edited stays as it is: no run overwrites it. Edits of other tables are shown too, with the reason why
+    they cannot be sent; a table of more than 10,000 rows is looked at when its object is named.
     """
     words = options.words(objects, "pending")
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     with connection.books(settings) as opened:
         found, where = found_in(opened, settings, words), opened.where
+        found += others_in(opened, settings, words)
     if json:
         document = {"target": where, "edits": [asdict(each) for each in found]}
         typer.echo(jsonlib.dumps(document, ensure_ascii=False, default=str))
@@ -77,6 +81,27 @@ def counts(target: Target, settings: Settings) -> dict[str, int]:
         known = State(bookkeeping(target.dialect), target.place.scope).every(reading)
     none = {name: 0 for name in known if name in by_name and by_name[name].editable}
     return none | Counter(each.object for each in found_in(target, settings, ()))
+
+
+def others_in(target: Target, settings: Settings, words: tuple[str, ...]) -> list[Edit]:
+    """The edits of tables that cannot be written; of large ones only where their objects were named."""
+    from replicator import masks
+    from replicator.catalog import select
+    from replicator.options import layout_of
+    from replicator.run import kept_mask_key
+    from replicator.strays import Strays, rows
+    from replicator.target.bookkeeping import bookkeeping
+
+    chosen = connection.run_options(settings, words)
+    layouts = [layout_of(thing, chosen) for thing in select(words or ("all",)) if not thing.editable]
+    with target.reading() as reading:
+        found = [(layout, rows(target, reading, layout)) for layout in layouts]
+        looked_at = [layout for layout, count in found if count and (words or count <= _LOOKED_AT)]
+        if not looked_at:
+            return []
+        key = chosen.mask_key or kept_mask_key(target, bookkeeping(target.dialect))
+        strays = Strays(target, masks.keyed(key), key)
+        return [each for layout in looked_at for each in strays.of(reading, layout)]
 
 
 def _text(found: Sequence[Edit], where: str) -> str:

@@ -96,20 +96,20 @@ class Journal:
         sent = {name: value for name, value in exact.load(row.after).items() if name not in SAID}
         return Intent(row.id, frozenset(exact.load(row.known_ids or "[]")), sent)
 
-    def sent(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
-        """By column, what an update that was cut off found and what it sent: nobody knows whether it had its effect."""
+    def noted(self, connection: Connection, name: str) -> frozenset[str]:
+        """The records of the object of which `intent` or `ignored` may have something to say; most have nothing."""
         table = self.books.push_journal
-        open_ = self.updates(connection, name, record_id)
+        mine = (table.c.scope == self.scope, table.c.object == name)
+        said = table.c.status.in_(("sent", "lost", "ignored"))
+        return frozenset(connection.execute(select(table.c.record_id).where(*mine, said).distinct()).scalars())
+
+    def sent(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
+        """By column, what a write that was cut off found and what it sent: nobody knows whether it had its effect."""
+        table = self.books.push_journal
+        open_ = self.open_writes(connection, name, record_id)
         rows = connection.execute(select(table.c.before, table.c.after).where(table.c.id.in_(open_))).all()
         pairs = [(exact.load(row.before), exact.load(row.after)) for row in rows]
         return {name: (before.get(name), value) for before, after in pairs for name, value in after.items()}
-
-    def newest(self, connection: Connection, name: str, record_id: str) -> list[str]:
-        """The row of this run about an update of that record."""
-        table = self.books.push_journal
-        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
-        query = select(table.c.id).where(*mine, table.c.run_id == self.run_id, table.c.status == "done")
-        return list(connection.execute(query.order_by(table.c.began_at.desc()).limit(1)).scalars())
 
     def ignored(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
         """By column, the value that Segment took no notice of when it was sent last, and the one that it kept."""
@@ -122,11 +122,11 @@ class Journal:
             found |= {name: (before.get(name), value) for name, value in exact.load(row.after).items()}
         return found
 
-    def updates(self, connection: Connection, name: str, record_id: str) -> list[str]:
-        """The rows of updates of that record of which nobody knows whether they had their effect."""
+    def open_writes(self, connection: Connection, name: str, record_id: str) -> list[str]:
+        """The rows of writes of that record of which nobody knows whether they had their effect."""
         table = self.books.push_journal
         mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
-        open_ = (table.c.action == "update", table.c.status.in_(("sent", "lost")))
+        open_ = (table.c.action.in_(("create", "update")), table.c.status.in_(("sent", "lost")))
         return list(connection.execute(select(table.c.id).where(*mine, *open_)).scalars())
 
     def undeployed(self, connection: Connection) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ in reliability.md). So records are looked at one by one, and rules plan by plan,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,8 @@ class Look:
     remote: Remote
     allowed: Allowed
     mask: masks.Mask
+    #: Ids of records of which the journal says more than that all went well.
+    noted: set[str] = field(default_factory=set)
 
     def groups(self, thing: Object) -> Iterator[list[Step]]:
         """Steps to be performed before the next ones are looked at: of one record, or of the rules of a plan."""
@@ -58,6 +60,7 @@ class Look:
         with self.target.reading() as connection:
             found = sorted(edits(self.target, connection, layout), key=_group)
             wanted = self._journal.wanted_sources(connection)
+            self.noted.update(self._journal.noted(connection, thing.name))
         sources = {plan: names for _, plan, names in wanted} if thing.name == PLANS else {}
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
@@ -75,7 +78,7 @@ class Look:
         seen = None if record is None else columns_of(thing, masks.covered(record, layout.covers, self.mask))
         prefer = preferred(self.allowed.policy, edit, record.get("updatedAt") if record else None)
         step = decide(thing, edit, seen, self.remote.suffix, prefer)
-        if step.action == "conflict" and edit.kind == "update" and seen is not None:
+        if step.action == "conflict" and edit.kind in {"create", "update"} and seen is not None:
             ours = self._less_ours(edit, seen)
             step = replace(decide(thing, ours, seen, self.remote.suffix, prefer), edit=edit)
         step = rule_step(step, edit, self.remote) if thing.name == RULES else step
@@ -97,6 +100,8 @@ class Look:
     def _made(self, layout: Layout, edit: Edit) -> Step | None:
         """What a creation that was cut off made, by the name that was sent: the row is that record's."""
         thing = layout.object
+        if edit.id not in self.noted:
+            return None
         with self.target.reading() as connection:
             intent = self._journal.intent(connection, edit.object, edit.id)
         if intent is None or thing.name == RULES:
@@ -128,6 +133,8 @@ class Look:
 
     def _heeded(self, step: Step) -> Step:
         """Less what was sent before, in the same case, and had no effect: once more it would have none either."""
+        if step.id not in self.noted:
+            return step
         with self.target.reading() as connection:
             ignored = self._journal.ignored(connection, step.object, step.id)
         vain = {

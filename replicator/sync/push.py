@@ -286,7 +286,7 @@ class Push:
             self._settling.lease.check(connection)
             self._settling.agree(connection, edit)
             # An update of ours that was cut off made them equal: what belongs to it is still to be done.
-            left = self._journal.updates(connection, step.object, step.id)
+            left = self._journal.open_writes(connection, step.object, step.id)
             self._journal.end(connection, left, "done")
             if deploys := bool(left) and self._wants_deployment(coded):
                 self._journal.intend(connection, step, "deploy")

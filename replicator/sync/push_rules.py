@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import NotFound, SegmentError
@@ -28,6 +28,8 @@ AskFor = Callable[[str, Sequence[Mapping[str, Any]]], Ask]
 @dataclass(frozen=True, slots=True)
 class PushRules:
     sending: Sending
+    #: By the ids of steps, the rows of the journal that say `sent` until what was sent is settled, and of what request.
+    unsettled: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def perform(self, steps: Sequence[Step]) -> list[Done]:
         """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it."""
@@ -64,6 +66,7 @@ class PushRules:
         with settling.target.begin() as connection:
             settling.lease.check(connection)
             for step in [*done, *adopted]:
+                self._end(connection, step)
                 self.sending.journal.overrule(connection, step)
                 self._settle(connection, step, encoded.get(identity_after(step), []))
         self.sending.rows += [row for rows in encoded.values() for row in rows]
@@ -77,9 +80,18 @@ class PushRules:
             return done
         if same(rule.get("jsonSchema"), wanted) or not self._as_it_was(step, rule):
             return done
-        self.sending.ignored(step)
+        self.sending.end([self.unsettled.pop(step.id)[0]], "ignored", "Segment took no notice of it")
         why = "Segment took no notice of json_schema; it stays as it is here"
         return Done(step, "refused", why, done.request_id)
+
+    def _end(self, connection: Connection, step: Step) -> None:
+        """Together with the base: what is done and not settled would be taken for somebody else's edit."""
+        journal = self.sending.journal
+        if step.id in self.unsettled:
+            journal_id, request_id = self.unsettled.pop(step.id)
+            journal.end(connection, [journal_id], "done", request_id=request_id)
+        if step.action == "adopt":
+            journal.end(connection, journal.open_writes(connection, step.object, step.id), "done")
 
     def _settle(self, connection: Connection, step: Step, rows: Sequence[Row]) -> None:
         edit, settling = edit_of(step), self.sending.settling
@@ -110,7 +122,7 @@ class PushRules:
             except SegmentError as error:
                 return found + self._refused(plan, open_, ask_for, error)
             if not isinstance(answer, Lost):
-                self.sending.end(open_, "done", request_id=answer.request_id)
+                self.unsettled.update({step.id: (key, answer.request_id) for key, step in open_.items()})
                 return found + [Done(each, "done", None, answer.request_id) for each in open_.values()]
             why = answer.why
             # Some of them may have had their effect, and others may have been edited there meanwhile.
@@ -124,7 +136,7 @@ class PushRules:
     def _looked(self, step: Step, journal_id: str, state: State) -> Done:
         if state == "moved":
             return self.sending.moved(step, [journal_id])
-        self.sending.end([journal_id], "done")
+        self.unsettled[step.id] = journal_id, None
         return Done(step, "done")
 
     def _state(self, plan: str, step: Step) -> State:
@@ -159,7 +171,7 @@ class PushRules:
             remote.forget(plan)
             rules = remote.rules(plan) or {}
             if api.identity(steps[0].known_as) not in rules and identity_after(steps[0]) in rules:
-                self.sending.end(open_, "done")
+                self.unsettled[steps[0].id] = next(iter(open_)), error.request_id
                 return [Done(steps[0], "done", None, error.request_id)]
         if isinstance(error, NotFound) and ask_for is api.removal:
             remote.forget(plan)

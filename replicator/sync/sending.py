@@ -56,12 +56,6 @@ class Sending:
         with self.settling.target.begin() as connection:
             self.journal.end(connection, journal_ids, status, error, **more)
 
-    def ignored(self, step: Step) -> None:
-        """Of a write that is in the journal as done: it was answered with success, and changed nothing."""
-        with self.settling.target.begin() as connection:
-            newest = self.journal.newest(connection, step.object, step.id)
-            self.journal.end(connection, newest, "ignored", "Segment took no notice of it")
-
     def once(self, step: Step, journal_ids: Sequence[str], ask: Ask) -> Answer | Lost | Done:
         try:
             return self.remote.client.write(ask)

@@ -10,9 +10,19 @@ from tests.conftest import ROOT
 from tests.faults.test_catalogue_database import CODES, VALUES
 from tests.faults.test_catalogue_http import CATALOGUE
 
-ROW = re.compile(r"^\| ([HD]\d+) \|.*\| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([HDSC]\d+) \|.*\| ([^|]+) \|$", re.MULTILINE)
 TABLE = dict(ROW.findall((ROOT / "docs" / "reliability.md").read_text()))
-FILES = {"HTTP": "tests/faults/test_catalogue_http.py", "DATABASE": "tests/faults/test_catalogue_database.py"}
+FILES = {
+    "HTTP": "tests/faults/test_catalogue_http.py",
+    "DATABASE": "tests/faults/test_catalogue_database.py",
+    "PUSH": "tests/scenarios/test_push.py",
+    "CAREFUL": "tests/scenarios/test_push_careful.py",
+    "EDITS": "tests/scenarios/test_edits.py",
+    "SELECTION": "tests/scenarios/test_selection.py",
+    "KILLED": "tests/crashes/test_push.py",
+}
+#: S8 is tried for the command line alone, of which the page tells.
+NUMBERS = {"H": range(1, 27), "D": range(1, 27), "S": (*range(1, 8), 9, 10, 11), "C": range(1, 22)}
 #: Tests of many faults: their numbers stand in the parameters.
 PARAMETERS = {
     "test_one_listing_goes_wrong": set(CATALOGUE),
@@ -26,7 +36,7 @@ PARAMETERS = {
 
 
 def test_every_fault_of_the_catalogue_has_a_row() -> None:
-    assert list(TABLE) == [f"{half}{number}" for half in "HD" for number in range(1, 27)]
+    assert list(TABLE) == [f"{part}{number}" for part, numbers in NUMBERS.items() for number in numbers]
 
 
 @pytest.mark.parametrize("fault", TABLE)

@@ -65,6 +65,17 @@ def test_c1_what_is_edited_there_while_others_are_sent_is_seen_and_not_overwritt
     assert plan_there(single, two)["name"] == "Theirs"
 
 
+def test_c2_the_same_edit_on_both_sides_needs_no_write(filled: Replica) -> None:
+    plan, function = first(filled, "tracking_plans")["id"], first(filled, "source_functions")["id"]
+    filled.do("UPDATE tracking_plans SET name = 'Same' WHERE id = :id", id=plan)
+    filled.do("UPDATE source_functions SET code = '// same' WHERE id = :id", id=function)
+    filled.network.write("PATCH", f"/tracking-plans/{plan}", {"name": "Same"})
+    filled.network.write("PATCH", f"/functions/{function}", {"code": "// same"})
+    assert outcomes(filled) == [("adopt", "done")] * 2
+    assert not list(writes(filled.network))
+    quiet(filled)
+
+
 @pytest.mark.parametrize("lied", ["description", "code"])
 def test_c13_what_segment_takes_no_notice_of_is_told_and_kept_and_not_sent_again(single: Replica, lied: str) -> None:
     row = first(single, "source_functions")
@@ -224,11 +235,17 @@ def test_c13_a_schema_that_segment_keeps_in_its_own_way_is_no_edit_afterwards(fi
     quiet(filled)
 
 
+@pytest.mark.parametrize("added", [False, True])
 def test_c13_what_segment_made_of_a_schema_that_a_cut_off_push_sent_is_no_edit_of_somebody_else(
-    single: Replica,
+    single: Replica, added: bool
 ) -> None:
     rule = single.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
-    set_schema(single, rule, '{"title": "Ours"}')
+    if added:
+        columns = "tracking_plan_id, type, key, version, json_schema"
+        values = """'TRACK', 'Ours', 1, '{"title": "Ours"}'"""
+        single.do(f"INSERT INTO tracking_plan_rules ({columns}) VALUES (:p, {values})", p=rule["tracking_plan_id"])
+    else:
+        set_schema(single, rule, '{"title": "Ours"}')
     lost: list[Request] = []
 
     def lose(request: Request, answer: Any) -> Any:
