@@ -16,7 +16,11 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.holds_secrets("files", because="a copy of the checkout holds the sources that name the words"),
 ]
-NEEDED = {"replicator/__init__.py", "replicator/py.typed", "replicator/migrations/env.py"}
+NEEDED = {
+    *("replicator/__init__.py", "replicator/py.typed", "replicator/migrations/env.py"),
+    *(f"replicator/web/static/{name}" for name in ("style.css", "icon.svg", "htmx.min.js", "htmx.LICENSE.txt")),
+    "replicator/web/templates/overview.html",
+}
 
 
 def build(folder: Path) -> Path:

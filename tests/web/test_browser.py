@@ -249,11 +249,13 @@ def lively(acme: Scene) -> Scene:
     acme.conflicting()
     acme.do("UPDATE source_functions SET code = ? WHERE id = ?", f"{code}\n// {'a long line ' * 30}", function)
     acme.do(
-        "INSERT INTO _replicator_quarantine SELECT 'q', '', 'Sources', '', 'nested deeper than 90', '{\"id\": \"x\"}',"
+        "INSERT INTO _replicator_quarantine (id, scope, object, partition, reason, record, run_id, seen_at)"
+        " SELECT 'q', '', 'Sources', '', 'nested deeper than 90', '{\"id\": \"x\"}',"
         " id, started_at FROM _replicator_runs LIMIT 1"
     )
     acme.do(
-        "INSERT INTO _replicator_schema_changes SELECT 's', '', 'Sources', 'a new field `colour`', id, started_at"
+        "INSERT INTO _replicator_schema_changes (id, scope, object, change, run_id, seen_at)"
+        " SELECT 's', '', 'Sources', 'a new field `colour`', id, started_at"
         " FROM _replicator_runs LIMIT 1"
     )
     acme.holding()
@@ -261,8 +263,7 @@ def lively(acme: Scene) -> Scene:
     return acme
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize(("width", "dark"), [(NARROW, True), (WIDE, False)])
 def test_every_page_can_be_read_in_both_themes_on_a_phone_and_by_a_screen_reader(
     lively: Scene, browser: Browser, width: int, dark: bool
 ) -> None:

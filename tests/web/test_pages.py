@@ -195,7 +195,8 @@ def test_no_page_shows_a_secret_though_it_be_stored_plain(replicator: Run, folde
         )
         database.execute(f"INSERT INTO sources_history SELECT {chosen} FROM sources_history WHERE id = '{source}'")
         database.execute(
-            "INSERT INTO _replicator_quarantine SELECT 'q', '', 'Sources', '', 'too deep', ?, id, started_at"
+            "INSERT INTO _replicator_quarantine (id, scope, object, partition, reason, record, run_id, seen_at)"
+            " SELECT 'q', '', 'Sources', '', 'too deep', ?, id, started_at"
             " FROM _replicator_runs LIMIT 1",
             (json.dumps({"id": source, "name": "n", "writeKeys": ["FakeSecretQuarantined"]}),),
         )
