@@ -106,7 +106,7 @@ class Look:
             intent = self._journal.intent(connection, edit.object, edit.id)
         if intent is None or thing.name == RULES:
             return None
-        new = [each for each in self.remote.named(thing, intent.sent) if each["id"] not in intent.known]
+        new = self.remote.made(thing, intent.sent, intent.known)
         blank = Step(edit.object, edit.id, "adopt", edit.known_as, edit=edit)
         if len(new) > 1:
             why = f"{len(new)} records of this name appeared: keep one of them in Segment"

@@ -193,7 +193,7 @@ class Push:
 
     def _found_new(self, step: Step, journal_id: str, known: Sequence[str]) -> Done | None:
         """The one record that the creation made; None where there is none."""
-        new = [each for each in self._remote.alike(self._thing, edit_of(step)) if each["id"] not in known]
+        new = self._remote.made(self._thing, {each.name: each.local for each in edit_of(step).fields}, known)
         if len(new) > 1:
             return Done(step, "conflict", f"{len(new)} records of this name appeared: keep one of them in Segment")
         return self._named(step, [journal_id], new[0], None) if new else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,23 @@ class Remote:
                 whole = self.record(thing, str(listed["id"]))
                 if whole is not None:
                     yield whole
+
+    def made(self, thing: Object, sent: Mapping[str, Any], known: Container[str]) -> list[Record]:
+        """The records, whole, that a creation whose answer was lost may have made; `known` were there before.
+
+        What exactly Segment appends to a function's name is written nowhere: with another ending in parentheses than
+        the workspace's name a record counts if it has the code that was sent.
+        """
+        found = [each for each in self.named(thing, sent) if each["id"] not in known]
+        if found or "code" not in thing.editable:
+            return found
+        begins = f"{bare_name(sent, self.suffix).get('display_name')} ("
+        for listed in self.listed(thing):
+            name = str(listed.get("displayName"))
+            if listed["id"] not in known and name.startswith(begins) and name.endswith(")"):
+                whole = self.record(thing, str(listed["id"]))
+                found += [whole] if whole is not None and same(whole.get("code"), sent.get("code")) else []
+        return found
 
     def natural(self, thing: Object, columns: Mapping[str, Any]) -> tuple[Any, ...]:
         """What people know the record by; the kind of a function is that of its object."""

@@ -152,6 +152,32 @@ def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent
     quiet(single)
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_c11_a_creation_is_found_whatever_was_appended_to_its_name(single: Replica, later: bool) -> None:
+    single.do("INSERT INTO destination_functions (display_name, code) VALUES ('Ours', '// ours')")
+    single.network.on("/", net.data(lambda found: found["workspace"].update(name="Another")))
+    made: list[Request] = []
+
+    def lose(request: Request, answer: Any) -> Any:
+        if request.method == "POST":
+            # Somebody makes one of a name that begins alike, too.
+            body = {"displayName": "Ours (old)", "code": "// theirs", "resourceType": "DESTINATION"}
+            made.append(request)
+            single.network.write("POST", "/functions", body)
+        return net.error(502)(request, answer) if request.method == "POST" or (later and made) else answer
+
+    single.network.on("/functions", lose)
+    assert outcomes(single) == [("create", "lost" if later else "done")]
+    single.network.heal()
+    single.network.on("/", net.data(lambda found: found["workspace"].update(name="Another")))
+    if later:
+        assert outcomes(single) == [("adopt", "done")]
+    names = [row["display_name"] for row in single.live("destination_functions")]
+    assert names.count("Ours (Acme Outdoors)") == 1
+    assert len(made) == 1
+    quiet(single)
+
+
 def test_c11_what_somebody_edits_when_an_answer_is_lost_is_not_overwritten(single: Replica) -> None:
     plan = first(single, "tracking_plans")["id"]
     single.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=plan)
