@@ -332,7 +332,8 @@ def test_c16_the_edits_that_a_token_may_not_send_stay_and_its_words_are_told(tmp
 
 
 def test_c18_a_listing_that_was_begun_before_a_deletion_does_not_bring_the_record_back(single: Replica) -> None:
-    plan = first(single, "tracking_plans")["id"]
+    listed = single.network.write("GET", "/tracking-plans?pagination.count=2")["trackingPlans"]
+    plan = listed[0]["id"]
     single.network.page_size = 2
     single.network.on("/tracking-plans", _cut_later)
     single.run("TrackingPlans")
