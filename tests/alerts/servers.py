@@ -60,7 +60,7 @@ def hook(context: ssl.SSLContext | None = None) -> Iterator[Hook]:
             if found.status == 200 and not found.drip:
                 found.bodies.append(json.loads(body))
             if found.drip:
-                for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000:
+                for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100:
                     self.wfile.write(bytes([byte]))
                     time.sleep(found.drip)
             self.send_response(found.status)

@@ -24,11 +24,13 @@ class Held:
     def __init__(self) -> None:
         self.sandbox = Sandbox(token=TOKEN, counts={"Suppressions": 3000})
         self.asked, self.go = Event(), Event()
+        #: Seconds after which it comes all the same.
+        self.patience = 20
 
     def __call__(self, request: Request) -> Response:
         if request.target.startswith("/suppressions") and "cursor" in request.target:
             self.asked.set()
-            self.go.wait(20)
+            self.go.wait(self.patience)
         return self.sandbox(request)
 
 

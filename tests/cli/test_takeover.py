@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +30,30 @@ def runs(target: Target) -> list[dict[str, Any]]:
 
 def seconds_until_taken_over(process: Process, held: tuple[Held, str], url: str, holder: str | None) -> float:
     workspace, address = held
+    # On a busy machine two daemons take their time to begin.
+    workspace.patience = 90
     Path("replicator.toml").write_text(
         f'target = "{url}"\nbase_url = "{address}"\nobjects = ["Suppressions"]\n[jobs.held]\nevery = "1h"\n'
     )
-    first = daemon(process, SEGMENT_TOKEN=TOKEN)
-    with first as leader, daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN) as standby:
+    with ExitStack() as daemons:
+        leader = daemons.enter_context(daemon(process, SEGMENT_TOKEN=TOKEN))
         assert workspace.asked.wait(40)
+        standby = daemons.enter_context(daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN))
         target = open_target(url)
         wait_for(lambda: runs(target))
-        # The standby has begun, and looked.
-        time.sleep(4)
-        leader.kill()
-        leader.wait()
-        killed = time.monotonic()
+        # The standby begins, and looks.
+        time.sleep(8)
         if holder:
+            # Before it is killed, or the standby might see first that the process is gone.
             books = bookkeeping(target.dialect)
             with target.begin() as connection:
                 connection.execute(update(books.leases).values(holder=holder))
                 connection.execute(update(books.runs).values(holder=holder))
+        leader.kill()
+        leader.wait()
+        killed = time.monotonic()
         workspace.go.set()
-        wait_for(lambda: len(runs(target)) == 2)
+        wait_for(lambda: len(runs(target)) == 2, 60)
         taken = time.monotonic() - killed
         wait_for(lambda: [run["status"] for run in runs(target)] == ["failed", "done"])
         target.close()
