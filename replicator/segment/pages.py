@@ -78,11 +78,24 @@ def pages(
     return _walk(client, listing, params, stability, cursor, _reader)
 
 
-def peeked(client: Fetches, listing: Listing, params: Mapping[str, str], *, stability: Stability) -> Iterator[Peeked]:
-    """As `pages`, for a listing that is one list of records."""
+def peeked(
+    client: Fetches,
+    listing: Listing,
+    params: Mapping[str, str],
+    *,
+    stability: Stability,
+    is_known: Callable[[Peeked], bool],
+) -> Iterator[Peeked]:
+    """As `pages`, for a listing that is one list of records. What is not known is decoded, so that a fault shows."""
 
     def reader(listing: Listing, cursor: str | None) -> Callable[[Answer], Peeked]:
-        return lambda answer: peek(listing, cursor, answer)
+        def read(answer: Answer) -> Peeked:
+            page = peek(listing, cursor, answer)
+            if not is_known(page):
+                _reader(listing, cursor)(answer)
+            return page
+
+        return read
 
     return _walk(client, listing, params, stability, None, reader)
 

@@ -55,11 +55,17 @@ class Pages:
     ) -> bool:
         """Whether the listing has those pages and no other; `report` is told how many were. Then nothing is kept."""
         began, size = time.monotonic(), 0
-        for number, page in enumerate(peeked(self.client, self.listing, params, stability=stability), 1):
+
+        def is_known(page: Peeked) -> bool:
+            at = len(self._kept)
+            return at < len(known) and self._digest(page) == known[at]
+
+        pages = peeked(self.client, self.listing, params, stability=stability, is_known=is_known)
+        for number, page in enumerate(pages, 1):
+            alike = is_known(page)
             self._kept.append(page.answer)
             size += len(page.answer.body)
-            wanted = known[number - 1] if number <= len(known) else None
-            if self._digest(page) != wanted or (page.next is None) != (number == len(known)):
+            if not alike or (page.next is None) != (number == len(known)):
                 return False
             report(number)
             if size > MOST_BYTES or time.monotonic() - began > MOST_SECONDS:
