@@ -26,7 +26,7 @@ def _column(figures: dict[str, Any]) -> dict[str, Any]:
     grown = figures["growth"]
 
     def sides(side: str) -> int:
-        return sum(times for name, times in deeds.items() if name.endswith(f"{side}"))
+        return sum(times for name, times in deeds.items() if name.endswith(f" {side}"))
 
     def growth(name: str) -> str:
         found = grown.get(name)
