@@ -269,6 +269,8 @@ class Push:
         with self._settling.target.begin() as connection:
             self._settling.lease.check(connection)
             self._settling.forget(connection, step.id)
+            if self.sending.rules:
+                self.sending.rules.go_with(connection, step.id)
             self._journal.end(connection, journal_ids, "done", request_id=request_id)
 
     def _adopt(self, step: Step) -> Done:

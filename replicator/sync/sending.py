@@ -38,6 +38,8 @@ class Sending:
     settling: Settling
     journal: Journal
     deploy: bool = False
+    #: Of plans: what settles their rules, where these are replicated.
+    rules: Settling | None = None
     #: Rows that are still to be published.
     rows: list[Row] = field(default_factory=list)
 

@@ -52,10 +52,15 @@ def apply(
             look = Look(target, options, Remote(client, _suffix(client)), allowed, masks.keyed(key))
             journal = Journal(target, ledger.books, ledger.run_id)
             found: list[Done] = []
+
+            def settling(thing: Object) -> Settling:
+                kept, hard = thing.name in options.history, options.hard_of(thing)
+                return Settling(target, lease, ledger, layout_of(thing, options), look.mask, key, kept, hard)
+
+            every = {thing.name: settling(thing) for thing in _things(options)}
             for thing in _things(options):
-                kept = thing.name in options.history
-                settling = Settling(target, lease, ledger, layout_of(thing, options), look.mask, key, kept)
-                sending = Sending(thing, look.remote, settling, journal, allowed.deploy)
+                rules = every.get(RULES) if thing.name == PLANS else None
+                sending = Sending(thing, look.remote, every[thing.name], journal, allowed.deploy, rules)
                 mine = None if planned is None else [each for each in planned if each.object == thing.name]
                 found += _Applying(look, sending).perform(mine)
         except BaseException as error:

@@ -48,6 +48,8 @@ class Settling:
     mask: masks.Mask
     key: bytes
     history: bool = False
+    #: Rows of deleted records go, instead of being marked.
+    hard: bool = False
 
     @property
     def base(self) -> Base:
@@ -148,6 +150,17 @@ class Settling:
         base = self.base
         connection.execute(delete(base.base).where(base.base.c[base.key] == key))
         # An unfinished listing was begun before, and would bring the record back.
+        State(self.ledger.books, self.target.place.scope).forget(connection, self.layout.object.name)
+        self._lose_step(connection)
+
+    def go_with(self, connection: Connection, plan: str) -> None:
+        """The rules of a plan that was deleted here go with it, less those that were edited; no guard asks again."""
+        base = self.base
+        mine, now = base.table.c.tracking_plan_id == plan, self.target.dialect.now(connection)
+        gone = (mine, base.table.c._deleted_at.is_(None), base.follows)
+        marked = update(base.table).values(_deleted_at=now, _run_id=self.ledger.run_id)
+        connection.execute((delete(base.table) if self.hard else marked).where(*gone))
+        base.forget(connection, base.base.c.tracking_plan_id == plan)
         State(self.ledger.books, self.target.place.scope).forget(connection, self.layout.object.name)
         self._lose_step(connection)
 

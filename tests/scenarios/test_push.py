@@ -189,6 +189,22 @@ def test_c18_many_deletions_at_once_wait_for_a_persons_word(filled: Replica) -> 
     quiet(filled)
 
 
+def test_the_rules_of_a_plan_that_was_deleted_here_go_with_it_and_need_no_further_word(filled: Replica) -> None:
+    rules = filled.rows("tracking_plan_rules")
+    plan, many = Counter(row["tracking_plan_id"] for row in rules).most_common(1)[0]
+    assert many > max(10, len(rules) * 0.1)
+    filled.do("DELETE FROM tracking_plan_rules WHERE tracking_plan_id <> :id AND type = 'TRACK'", id=plan)
+    few = filled.rows("tracking_plan_rules")
+    assert many > len(few) * 0.2, "the guard would hold them"
+    filled.do("DELETE FROM tracking_plans WHERE id = :id", id=plan)
+    done = pushed(filled, replace(FREE, many_deletes=frozenset({"TrackingPlanRules"})))
+    assert {each.outcome for each in done} == {"done"}
+    left = filled.rows("tracking_plan_rules", f"WHERE tracking_plan_id = '{plan}'")
+    assert len(left) == many
+    assert all(row["_deleted_at"] for row in left)
+    quiet(filled)
+
+
 def test_c1_the_same_field_edited_on_both_sides_is_a_conflict_that_changes_neither(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.do("UPDATE tracking_plans SET name = 'Ours' WHERE id = :id", id=was["id"])
