@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, inspect, select
+from sqlalchemy import and_, func, inspect, or_, select
 
 from replicator.catalog import by_name
 from replicator.target.names import as_stored
@@ -55,11 +55,15 @@ class Hints:
         ours = ours.where(runs.c.scope == self.target.place.scope, objects.c.status.in_(("done", "partial")))
         newest = ours.where(objects.c.object == name).order_by(objects.c.started_at.desc()).limit(1)
         last = connection.execute(newest.where(objects.c.complete)).first() or connection.execute(newest).first()
+        trail = ours.where(objects.c.object == TRAIL, objects.c.inserted > 0)
         later = objects.c.started_at >= since
         if last is not None:
-            later = and_(later, objects.c.started_at >= last.started_at, objects.c.run_id != last.run_id)
-        stored = ours.where(objects.c.object == TRAIL, objects.c.inserted > 0, later)
-        return frozenset(row.run_id for row in connection.execute(stored)) | {self.run_id}
+            # One that read everything did not wait for the trail; the first of all stored what was long before.
+            first = connection.execute(trail.order_by(objects.c.started_at).limit(1)).first()
+            same = objects.c.run_id == last.run_id
+            after = and_(objects.c.started_at >= last.started_at, ~same)
+            later = and_(later, after if first and first.run_id == last.run_id else or_(after, same))
+        return frozenset(row.run_id for row in connection.execute(trail.where(later))) | {self.run_id}
 
     def _named(self, connection: Connection, runs: frozenset[str]) -> Moved:
         table = self._table(connection)
