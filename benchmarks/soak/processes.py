@@ -53,6 +53,8 @@ class Sandbox:
             self.process.wait(10)
         self.process.kill()
         self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
         self._log.close()
 
 
