@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from replicator import pace
 from replicator.about import about
 from replicator.errors import ReplicatorError, RunLocked
-from replicator.settings.turns import wait_after
+from replicator.settings.turns import look_after
 from replicator.watch.live import Live
 
 from . import connection, progress, replicate, run, sending, turns, unbegun
@@ -120,7 +120,7 @@ class Keeper(threading.Thread):
             self._failures = 0
             return seconds
         self._failures += 1
-        return wait_after(self._failures).total_seconds()
+        return look_after(self._failures).total_seconds()
 
     def _performed(self) -> float:
         found, now, busy = self._asked()

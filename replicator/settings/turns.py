@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: After a failed run the next one waits twice as long each time, and this long at most.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+#: A database that does not answer may only be starting: it is asked again sooner.
+FIRST_LOOK, LONGEST_LOOK = timedelta(seconds=2), timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Past:
 def wait_after(failures: int) -> timedelta:
     """How long a job waits after so many failures in a row."""
     return min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT) if failures else timedelta(0)
+
+
+def look_after(failures: int) -> timedelta:
+    """How long a daemon that could not ask its ledger so many times in a row waits to ask again."""
+    return min(FIRST_LOOK * 2 ** min(failures - 1, 10), LONGEST_LOOK) if failures else timedelta(0)
 
 
 def turn(schedule: Schedule, runs: Sequence[Past], now: datetime, *, jitter: timedelta, name: str) -> datetime | None:

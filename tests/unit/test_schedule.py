@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from replicator.settings import schedule
 from replicator.settings.schedule import Schedule
-from replicator.settings.turns import Past, turn, wait_after
+from replicator.settings.turns import Past, look_after, turn, wait_after
 
 MOMENT = datetime(2026, 11, 24, 7, 59, 59, tzinfo=UTC)
 NONE = timedelta(0)
@@ -138,6 +138,11 @@ def test_a_failing_job_waits_twice_as_long_each_time_and_an_hour_at_most() -> No
     assert due(last, ran("done", 50)) == last.ended + timedelta(minutes=1)
     assert due(last, ran("failed", 9), ran("failed", 12)) == last.ended + timedelta(minutes=4)
     assert wait_after(100) == timedelta(hours=1)
+
+
+def test_a_database_that_does_not_answer_is_asked_again_within_seconds_and_then_ever_more_rarely() -> None:
+    assert [look_after(failures).total_seconds() for failures in range(4)] == [0, 2, 4, 8]
+    assert look_after(100) == timedelta(minutes=5)
 
 
 def test_jitter_puts_a_time_off_by_less_than_itself_and_always_by_the_same() -> None:
