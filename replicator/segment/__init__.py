@@ -1,7 +1,7 @@
 """The API end: one client that waits, retries and decodes, and the pages of a listing.
 
 token, regions    what is asked of the user, checked
-exchange, wire    one request, one answer: in process, or over the network (the only module that knows httpcore)
+exchange, wire    one request, one answer: in process, or over the network (the only module that knows httpx)
 limits, retry     when to send, when to send again
 answers           an HTTP answer to a verdict: good, again, or an error of errors.py
 client            ties these together

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -358,7 +359,9 @@ def _transport(
 ) -> Transport:
     if answer is not None:
         return InProcess(answer, max_body)
-    # Its library takes a while to import, and the sandbox in process does without it.
+    # httpx takes a tenth of a second to import, and the sandbox in process does without it. Half as much again would go
+    # to its own command line, which it leaves out where click or rich are not installed: let it find that so.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from .wire import Network
 
     return Network(base_url, connections=connections, max_body=max_body, ca_file=ca_file)

@@ -1,8 +1,4 @@
-"""Requests over the network. The only module that imports httpcore.
-
-httpx, which stands on it, would take half as long again to import and twice as long for each request, and brings
-nothing that is wanted here: no redirects, no proxies, no cookies.
-"""
+"""Requests over the network. The only module that imports httpx (and httpcore, its engine)."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ import math
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import certifi
 import httpcore
+import httpx
 
 from replicator.errors import ConfigError
 
@@ -32,52 +27,34 @@ class Network:
 
     def __init__(self, base_url: str, *, connections: int, max_body: int, ca_file: Path | None) -> None:
         _silence()
-        self._base = urlsplit(base_url)
+        self._base = base_url
         self._max_body = max_body
         self._deadline = _Deadline()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls(ca_file) if self._base.scheme == "https" else None,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-            network_backend=_Sockets(self._deadline),
+        context = _tls(ca_file) if base_url.startswith("https:") else None
+        self._http = httpx.Client(
+            transport=_Pool(context, connections, self._deadline),
+            trust_env=False,
+            follow_redirects=False,
         )
 
     def send(self, request: Request, seconds: float) -> Reply | Failed:
         """The answer, or why there is none within that many seconds, dripped bytes included."""
         self._deadline.at = time.monotonic() + seconds
-        timeout = dict.fromkeys(("read", "write", "pool"), seconds) | {"connect": min(seconds, CONNECT_SECONDS)}
-        # A write without a body says so by its length.
-        content = None if request.method == "GET" else request.body
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        url = self._base + request.target
         try:
-            with self._pool.stream(
-                request.method,
-                self._url(request.target),
-                headers=[*request.headers.items()],
-                content=content,
-                extensions={"timeout": timeout},
+            body = request.body or None
+            with self._http.stream(
+                request.method, url, headers=request.headers, content=body, timeout=timeout
             ) as response:
-                found = _received(response.headers)
-                whole = collect(response.iter_stream(), found.get("content-encoding", ""), self._max_body)
-                return whole if isinstance(whole, Failed) else Reply(response.status, found, whole)
-        except _ERRORS as error:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                whole = collect(response.iter_raw(), headers.get("content-encoding", ""), self._max_body)
+                return whole if isinstance(whole, Failed) else Reply(response.status_code, headers, whole)
+        except (httpx.TransportError, httpx.InvalidURL, *_ERRORS) as error:
             return _failed(error, seconds)
 
-    def _url(self, target: str) -> httpcore.URL:
-        base = self._base
-        host = base.hostname or ""
-        return httpcore.URL(scheme=base.scheme, host=host, port=base.port, target=base.path + target)
-
     def close(self) -> None:
-        self._pool.close()
-
-
-def _received(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for raw, value in headers:
-        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+        self._http.close()
 
 
 def _failed(error: Exception, seconds: float) -> Failed:
@@ -92,7 +69,7 @@ def _failed(error: Exception, seconds: float) -> Failed:
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is None:
-        return ssl.create_default_context(cafile=certifi.where())
+        return httpx.create_ssl_context(trust_env=False)
     try:
         return ssl.create_default_context(cafile=str(ca_file))
     except (OSError, ssl.SSLError) as error:
@@ -101,13 +78,14 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _silence() -> None:
-    """At DEBUG httpcore logs each header with the token: no root logger may show them."""
-    logger = logging.getLogger("httpcore")
-    if logger.level < logging.WARNING:
-        logger.setLevel(logging.WARNING)
+    """At INFO httpx logs each URL, at DEBUG httpcore each header with the token: no root logger may show them."""
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)
 
 
-# Its timeouts restart with each byte: `timeout=2` took 11 s for 12 dripped bytes (reliability.md, H7). httpcore
+# httpx's timeouts restart with each byte: `timeout=2` took 11 s for 12 dripped bytes (reliability.md, H7). httpcore
 # lets the network be replaced, so each read is given no more than what is left of the request's own deadline.
 
 
@@ -162,6 +140,46 @@ class _Sockets(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         cut = self._deadline.cut(timeout)
         return _Stream(self._sockets.connect_tcp(host, port, cut, local_address, socket_options), self._deadline)
+
+
+class _Pool(httpx.BaseTransport):
+    """httpx.HTTPTransport without proxies and HTTP/2, and with our sockets, which it has no parameter for."""
+
+    def __init__(self, context: ssl.SSLContext | None, connections: int, deadline: _Deadline) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=_Sockets(deadline),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        response = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
 
 
 _ERRORS = (

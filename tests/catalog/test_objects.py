@@ -127,7 +127,7 @@ def test_addresses_and_names_of_people_are_personal_wherever_they_turn_up() -> N
 
 
 def test_the_catalog_needs_no_library_that_does_input_or_output() -> None:
-    heavy = "{'sqlalchemy', 'alembic', 'httpcore', 'msgspec', 'psycopg', 'pymysql', 'typer', 'rich'}"
+    heavy = "{'sqlalchemy', 'alembic', 'httpx', 'msgspec', 'psycopg', 'pymysql', 'typer', 'rich'}"
     program = f"import sys, replicator.catalog; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -12,10 +12,7 @@ import pytest
 from replicator import __version__, errors
 from tests.cli.running import Process, Run
 
-HEAVY = (
-    *("sqlalchemy", "alembic", "httpcore", "rich", "uvicorn", "psycopg", "pymysql", "structlog"),
-    "replicator.catalog",
-)
+HEAVY = ("sqlalchemy", "alembic", "httpx", "rich", "uvicorn", "psycopg", "pymysql", "structlog", "replicator.catalog")
 VERBS = (
     *("replicate", "refresh", "check", "objects", "status", "runs", "sandbox", "schema", "state", "quarantine"),
     *("init", "run", "config", "config check", "config show"),
