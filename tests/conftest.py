@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from replicator import pace
 from tests import canaries, databases
 from tests.databases import Database
 
@@ -26,6 +27,12 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(canaries)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A process that performs runs without end tidies up, as the daemon does: this one grew to gigabytes."""
+    if nextitem is None or nextitem.path != item.path:
+        pace.tidy()
 
 
 @pytest.fixture(autouse=True)

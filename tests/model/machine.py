@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import update
 
 from replicator.errors import ReplicatorError, RunLocked
+from replicator.pace import tidy
 from replicator.run import RunResult
 from replicator.segment.limits import Limits
 from replicator.target.bookkeeping import bookkeeping
@@ -27,6 +29,8 @@ _deeds, _which = st.sampled_from(DEEDS), st.integers(0, 5)
 _words = st.sampled_from((WORDS, WORDS[:1], WORDS[1:2], WORDS[1:]))
 #: Whether what was read a while ago is read again; without, children are read for parents that moved.
 _reread = st.booleans()
+#: The histories of this process so far; now and then what they left goes, as in a daemon.
+_ended, _TIDY_EVERY = count(1), 10
 
 
 class Histories(RuleBasedStateMachine):
@@ -156,3 +160,5 @@ class Histories(RuleBasedStateMachine):
             assert not checks.unequal(self.replica, self.world)
         finally:
             self.replica.close()
+            if next(_ended) % _TIDY_EVERY == 0:
+                tidy()
