@@ -63,6 +63,7 @@ every = "{whole}s"
 _WEB = '\n[web]\nlisten = "127.0.0.1:{port}"\n'
 #: Seconds for the first runs to fill the tables.
 _FIRST = 300.0
+_STARTS = 5.0
 
 
 @dataclass
@@ -141,6 +142,8 @@ def _soak(stage: _Stage, seconds: float) -> Verdict:
         stage.sandbox.asked("/faults", "DELETE")
         watch.over.set()
         watch.join()
+        # One that was started this moment does not heed SIGTERM yet.
+        time.sleep(_STARTS)
         ends = {daemon.name: daemon.end() for daemon in (victim, kept)}
     stage.say("the faults are over and the daemons have ended; two cycles, then the verdict")
     verdict = Verdict(stage.kind)

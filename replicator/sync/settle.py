@@ -149,9 +149,7 @@ class Settling:
         """Deleted on both sides; a row that a person only marked as deleted stays as it is."""
         base = self.base
         connection.execute(delete(base.base).where(base.base.c[base.key] == key))
-        # An unfinished listing was begun before, and would bring the record back.
-        State(self.ledger.books, self.target.place.scope).forget(connection, self.layout.object.name)
-        self._lose_step(connection)
+        self._left(connection)
 
     def go_with(self, connection: Connection, plan: str) -> None:
         """The rules of a plan that was deleted here go with it, less those that were edited; no guard asks again."""
@@ -161,6 +159,11 @@ class Settling:
         marked = update(base.table).values(_deleted_at=now, _run_id=self.ledger.run_id)
         connection.execute((delete(base.table) if self.hard else marked).where(*gone))
         base.forget(connection, base.base.c.tracking_plan_id == plan)
+        self._left(connection)
+
+    def _left(self, connection: Connection) -> None:
+        """Rows left their table."""
+        # An unfinished listing was begun before, and would bring the records back.
         State(self.ledger.books, self.target.place.scope).forget(connection, self.layout.object.name)
         self._lose_step(connection)
 
