@@ -204,8 +204,8 @@ def _slope(samples: Sequence[Sample]) -> float:
 
 #: How much the median of the last quarter may lie above the first one's.
 ALLOWED = {"megabytes": 12.0, "files": 2, "threads": 2, "connections": 2}
-#: In its first minutes a process still learns what it will always need.
-ALLOWED_AT_FIRST = ALLOWED | {"megabytes": 40.0, "threads": 20, "files": 10}
+#: In its first minutes a process still learns what it will need; a quarter is a few runs, or the pause between two.
+ALLOWED_AT_FIRST = ALLOWED | {"megabytes": 40.0, "threads": 20, "files": 10, "connections": 8}
 
 
 def grown(found: Mapping[str, Any], *, long: bool) -> list[str]:

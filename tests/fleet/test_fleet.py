@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from replicator.intake import BATCH_ROWS
 from replicator.sandbox.faults import fault_of_text
 from tests import databases
 from tests.fleet.fleet import Chaos, Fleet, at, fleet, wait_for
@@ -63,9 +64,9 @@ def pages(made: Fleet) -> list[str]:
 def test_a_killed_workers_unit_goes_on_at_its_page_within_seconds(tmp_path: Path) -> None:
     with databases.fresh("postgresql", tmp_path) as queue:
         connections = {"a": (queue.url, "one")}
-        with fleet(tmp_path, queue.url, connections, PAGES, rate_limit=120, Suppressions=16_000) as made:
+        with fleet(tmp_path, queue.url, connections, PAGES, rate_limit=120, Suppressions=24_000) as made:
             made.start(2, units=1)
-            assert wait_for(lambda: len(pages(made)) > 8, 60), made.log()
+            assert wait_for(lambda: len(pages(made)) > 18, 60), made.log()
             (run,) = made.runs("a")
             (victim,) = [worker for worker in made.workers if f" process {worker.pid} " in run["holder"]]
             victim.kill()
@@ -75,10 +76,10 @@ def test_a_killed_workers_unit_goes_on_at_its_page_within_seconds(tmp_path: Path
             assert wait_for(lambda: made.runs("a")[-1]["status"] == "done", 60), made.log()
             made.stop()
             assert [run["status"] for run in made.runs("a")] == ["interrupted", "done"]
-            # What had been read but not stored is read again: a page for each thread at most.
+            # What had been read but not stored is read again: a batch, and a page for each thread, at most.
             asked = pages(made)
-            assert len(asked) - len(set(asked)) <= 8
-            assert len(set(asked)) == 16
+            assert len(asked) - len(set(asked)) <= BATCH_ROWS // 1000 + 2
+            assert len(set(asked)) == 24
             assert taken < 20
             made.differences()
 
