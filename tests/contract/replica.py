@@ -158,7 +158,7 @@ class Replica:
 
     def everything(self) -> str:
         """Every value of every table in the database, as text."""
-        from sqlalchemy import MetaData, inspect
+        from sqlalchemy import JSON, MetaData, Text, cast, inspect
 
         found = []
         with self.target.reading() as connection:
@@ -166,7 +166,8 @@ class Replica:
                 metadata = MetaData()
                 metadata.reflect(connection, schema=schema)
                 for table in metadata.tables.values():
-                    found += [f"{table.fullname} {tuple(row)!r}" for row in connection.execute(select(table))]
+                    values = (cast(each, Text) if isinstance(each.type, JSON) else each for each in table.columns)
+                    found += [f"{table.fullname} {tuple(row)!r}" for row in connection.execute(select(*values))]
             assert inspect(connection).get_table_names()
         return "\n".join(found)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pymysql.err import DataError
-from sqlalchemy import Index, MetaData, event, func, text
+from sqlalchemy import Index, MetaData, cast, event, func, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
@@ -174,8 +174,17 @@ class MySQL:
                 return self.type_of(kind, key=key)
 
     def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
-        """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both."""
-        return func.replace(func.replace(staged, "T", " "), "Z", "") if kind is Type.TIMESTAMP else staged
+        """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both.
+
+        Staged text becomes JSON, where there is such a type: MySQL does not compare it with another collation's text.
+        """
+        match kind:
+            case Type.TIMESTAMP:
+                return func.replace(func.replace(staged, "T", " "), "Z", "")
+            case Type.JSON if not self._maria:
+                return cast(staged, _Json())
+            case _:
+                return staged
 
     @property
     def _long(self) -> TypeEngine[str]:
