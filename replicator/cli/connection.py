@@ -141,7 +141,7 @@ def open_nowhere(settings: Settings) -> Target:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for another database and for what is no URL."""
+    """The file of a SQLite URL; None for another database and for a URL that none is opened by."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -149,7 +149,7 @@ def sqlite_file(url: str) -> Path | None:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         return None
-    if parsed.drivername.split("+")[0] != "sqlite" or parsed.database in (None, "", ":memory:"):
+    if parsed.drivername.split("+")[0] != "sqlite" or parsed.database in (None, "", ":memory:") or parsed.query:
         return None
     return Path(str(parsed.database))
 

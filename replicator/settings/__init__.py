@@ -2,19 +2,13 @@
 
 model      the settings, as values
 keys       how each is read, and what is expected of it
+variables  what each is called in the environment
 loader     the places in which they are said, and which goes first
 """
 
 from replicator.settings.alerts import Alerts, JobAlerts
 from replicator.settings.keys import KEYS, months
-from replicator.settings.loader import (
-    CONFIG_VARIABLE,
-    CONNECTION_VARIABLE,
-    DEFAULT_FILE,
-    load,
-    load_all,
-    variable,
-)
+from replicator.settings.loader import DEFAULT_FILE, load, load_all
 from replicator.settings.model import (
     Configuration,
     Deletes,
@@ -28,6 +22,7 @@ from replicator.settings.model import (
     Settings,
     Web,
 )
+from replicator.settings.variables import CONFIG_VARIABLE, CONNECTION_VARIABLE, variable
 
 __all__ = [
     "CONFIG_VARIABLE",

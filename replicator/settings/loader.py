@@ -26,12 +26,11 @@ from replicator.settings.keys import (
     Key,
 )
 from replicator.settings.model import Configuration, FleetSettings, Job, ObjectSettings, SandboxSettings, Settings, Web
-from replicator.settings.sentences import misspelt, parsed, sentence, unknown
+from replicator.settings.sentences import parsed, sentence, unknown
+from replicator.settings.variables import CONFIG_VARIABLE, CONNECTION_VARIABLE, misspelt, variable
 from replicator.settings.web import guarded
 
 DEFAULT_FILE = "replicator.toml"
-CONFIG_VARIABLE = "REPLICATOR_CONFIG"
-CONNECTION_VARIABLE = "REPLICATOR_CONNECTION"
 #: What the one connection is called where the file names none.
 DEFAULT_CONNECTION = "default"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -48,12 +47,6 @@ class _Place:
     said: dict[str, Any]
     #: What relative paths are taken from.
     folder: Path = Path()
-
-
-def variable(key: str, connection: str = "") -> str:
-    """The environment variable of a setting; the client's own reads SEGMENT_TOKEN_FILE."""
-    of = f"CONNECTIONS_{connection}_" if connection else ""
-    return re.sub(r"[.-]", "_", f"REPLICATOR_{of}{key}".upper())
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Settings:
@@ -105,7 +98,7 @@ class _Loader:
         fleet = self._plain("fleet", self._table("fleet", self.table), FLEET_KEYS)
         if "queue" not in fleet and (fleet or "fleet" in self.table) and not self.problems:
             self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
-        self.problems += misspelt(self.environ)
+        self.problems += misspelt(self.environ, named)
         if self.problems:
             # What is wrong in the part that connections share is met once for each of them.
             raise ConfigError(sentence(list(dict.fromkeys(self.problems))))

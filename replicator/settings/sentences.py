@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
-from replicator.settings.keys import ALERT_KEYS, FLEET_KEYS, KEYS, WEB_KEYS
 
 _ADVICE = (
     "a token belongs into no configuration file: set SEGMENT_TOKEN, or put it into a file of its own and name that with"
     " SEGMENT_TOKEN_FILE or token_file"
 )
-_OURS = "REPLICATOR_"
 _LOOKS_LIKE_TOKEN = re.compile(r"token|api_?key|secret_?key|password", re.IGNORECASE)
 
 
@@ -47,15 +44,3 @@ def sentence(problems: list[str]) -> str:
     if len(problems) == 1:
         return f"{problems[0]}."
     return "\n  - ".join([f"{len(problems)} settings are wrong:", *problems])
-
-
-def misspelt(environ: Mapping[str, str]) -> list[str]:
-    """Variables that are a letter or two from one of ours; another REPLICATOR_ name may be somebody else's."""
-    tables = {"": KEYS, "WEB_": WEB_KEYS, "ALERTS_": ALERT_KEYS, "FLEET_": FLEET_KEYS}
-    known = {f"{table}{key.upper().replace('.', '_')}": None for table, keys in tables.items() for key in keys}
-    known |= dict.fromkeys(("CONFIG", "CONNECTION", "DEBUG"))
-    given = sorted(name.removeprefix(_OURS) for name in environ if name.startswith(_OURS))
-    near = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in given if name not in known}
-    return [
-        f"{_OURS}{name}: there is no such setting; the nearest is {_OURS}{by[0]}" for name, by in near.items() if by
-    ]

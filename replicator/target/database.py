@@ -174,6 +174,11 @@ def _parse(url: str) -> URL:
         raise ConfigError(
             "The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db."
         )
+    if parsed.get_backend_name() == "sqlite" and parsed.query:
+        raise ConfigError(
+            f"The target's {', '.join(sorted(parsed.query))} means nothing to SQLite, whose URL takes no parameters:"
+            " name the file alone, as in sqlite:///replica.db."
+        )
     if not parsed.database and not parsed.query:
         raise ConfigError(
             f"The target names no database: add it, as in {parsed.get_backend_name()}://user@host/database."

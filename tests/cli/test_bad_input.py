@@ -31,6 +31,11 @@ NO_PERIOD = ("DailyWorkspaceAPICallsUsage", "DailyPerSourceMTUUsage")
         (["replicate", "--concurrency", "many"], "Invalid value for '--concurrency'"),
         (["replicate", "--extended", "maybe"], "--extended is 'maybe', but must be one of auto, on, off"),
         (["replicate", "--allow-deletes", "Usrs"], 'There is no object "Usrs"; the nearest is Users.'),
+        (
+            ["replicate", "--region", "sandbox", "--target", "sqlite:///a.db?mode=ro&foo=1"],
+            "The target's foo, mode means nothing to SQLite",
+        ),
+        (["status", "--target", "sqlite:///a.db?foo=1"], "The target's foo means nothing to SQLite"),
         (["replicate", "--prefix", "a-b"], "--prefix is 'a-b', but must be a name of letters"),
         (["replicate", "--config", "no.toml"], "Cannot read the configuration file no.toml: no such file"),
         (["replicate", "Users", "-Users"], "The words leave no object to replicate"),
@@ -189,11 +194,23 @@ def free_port() -> int:
         ("PUSH_DELETE", "PUSH_DELETES"),
         ("TARGETS", "TARGET"),
         ("WEB_LISTENS", "WEB_LISTEN"),
+        ("CONNECTIONS_ACME_TARGT", "CONNECTIONS_ACME_TARGET"),
+        ("CONNECTIONS_OTHER_TARGET", "CONNECTIONS_ACME_TARGET"),
     ],
 )
 def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(replicator: Run, given: str, meant: str) -> None:
+    Path("replicator.toml").write_text("[connections.acme]\n")
     outcome = replicator("config", "check", **{f"REPLICATOR_{given}": "3"})
     assert f"REPLICATOR_{given}: there is no such setting; the nearest is REPLICATOR_{meant}." in outcome.error
+    assert outcome.code == 2
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "TOKEN_FILE"])
+def test_a_token_in_a_variable_that_nobody_reads_is_an_error_that_names_the_right_one(
+    replicator: Run, name: str
+) -> None:
+    outcome = replicator("replicate", "Labels", "--region", "sandbox", **{f"REPLICATOR_{name}": TOKEN})
+    assert outcome.error == f"REPLICATOR_{name}: there is no such setting; the nearest is SEGMENT_{name}."
     assert outcome.code == 2
 
 

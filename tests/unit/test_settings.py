@@ -12,8 +12,7 @@ import pytest
 from replicator.errors import ConfigError
 from replicator.settings import KEYS, ObjectSettings, SandboxSettings, Settings, load, load_all, months
 from replicator.settings.keys import ALERT_KEYS, FLEET_KEYS, OBJECT_KEYS, WEB_KEYS
-from replicator.settings.loader import variable
-from replicator.settings.sentences import misspelt
+from replicator.settings.variables import misspelt, variable
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "config" / "replicator.example.toml"
@@ -159,7 +158,9 @@ def test_the_database_may_be_named_by_a_file_and_a_higher_place_goes_before_it(f
 def test_no_variable_of_ours_is_taken_for_a_misspelt_one() -> None:
     tables = {"": KEYS, "web.": WEB_KEYS, "alerts.": ALERT_KEYS, "fleet.": FLEET_KEYS}
     names = [variable(f"{table}{key}") for table, keys in tables.items() for key in keys]
-    assert misspelt(dict.fromkeys(names, "x")) == []
+    names += [variable(key, "one-more") for key in KEYS]
+    names.remove("REPLICATOR_TOKEN_FILE")
+    assert misspelt(dict.fromkeys(names, "x"), ["one-more"]) == []
     assert load({"REPLICATOR_SANDBOX_SIZE": "medium"}, {}).sandbox.size == "medium"
 
 
