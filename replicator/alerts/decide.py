@@ -21,6 +21,7 @@ Told = Literal["nothing", "opened", "closed"]
 Word = Literal["opened", "closed", "passed"]
 #: These are events: that they are over is nothing to tell.
 EVENTS: frozenset[Kind] = frozenset({"drift"})
+WITHDRAWN = "The configuration has this job no longer."
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -75,7 +76,8 @@ def settled(known: Mapping[Key, Alert], judged: Judgement, now: datetime) -> dic
             changed[key] = replace(before, why=condition.why, run=condition.run)
     for key, before in known.items():
         if key not in judged.standing and before.closed is None and judged.knows(key):
-            changed[key] = replace(before, closed=now)
+            why = WITHDRAWN if judged.withdraws(key) else before.why
+            changed[key] = replace(before, closed=now, why=why)
     return changed
 
 

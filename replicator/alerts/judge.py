@@ -34,18 +34,33 @@ class Judgement:
     standing: Mapping[Key, Condition]
     #: Kind, job and detail, of those that are about jobs and edits.
     judged: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    #: All jobs that there are; None: another configuration may have more.
+    jobs: frozenset[str] | None = None
+
+    def withdraws(self, key: Key) -> bool:
+        """Whether that condition is about a job that nobody has any more."""
+        return self.jobs is not None and bool(key.job) and key.job not in self.jobs
 
     def knows(self, key: Key) -> bool:
         """Whether that condition would stand here if it did."""
+        if self.withdraws(key):
+            return True
         about_jobs = key.kind in {"failed", "partial", "stale", "pending"}
         return not about_jobs or (key.kind, key.job, key.detail) in self.judged
 
 
-def judge(found: Troubles, jobs: Mapping[str, Watched], pending: Mapping[str, int] | None) -> Judgement:
-    """`jobs` are those that the configuration has for this connection; `pending` None: edits are not sent from here."""
+def judge(
+    found: Troubles, jobs: Mapping[str, Watched], pending: Mapping[str, int] | None, *, all_jobs: bool = False
+) -> Judgement:
+    """`jobs` are those that the configuration has for this connection; `pending` None: edits are not sent from here.
+
+    `all_jobs`: there are no others.
+    """
     standing: list[Condition] = []
     judged: set[tuple[str, str, str]] = set()
     for ended in found.ended:
+        if ended.job and ended.job not in jobs:
+            continue
         verdict = _of_run(ended, found)
         judged |= {(kind, ended.job, ended.detail) for kind in verdict}
         standing += [each for each in verdict.values() if each]
@@ -57,7 +72,7 @@ def judge(found: Troubles, jobs: Mapping[str, Watched], pending: Mapping[str, in
     if waiting := {name: count for name, count in (pending or {}).items() if count}:
         standing.append(Condition(Key("pending", detail="edits"), f"edits that were not sent: {_counted(waiting)}"))
     standing += _of_objects(found)
-    return Judgement({each.key: each for each in standing}, frozenset(judged))
+    return Judgement({each.key: each for each in standing}, frozenset(judged), frozenset(jobs) if all_jobs else None)
 
 
 def _of_run(ended: Ended, found: Troubles) -> Mapping[Kind, Condition | None]:

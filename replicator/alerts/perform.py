@@ -84,7 +84,9 @@ class Post:
         return self._rests.get(name, 0.0) > time.monotonic()
 
 
-def look(target: Target, post: Post, connection: str, pending: Mapping[str, int] | None) -> None:
+def look(
+    target: Target, post: Post, connection: str, pending: Mapping[str, int] | None, *, all_jobs: bool = False
+) -> None:
     """Judges, and keeps what changed; the newest figures count, whoever else looks in this moment."""
     book = Book(target)
     for _ in range(_LOOKS):
@@ -93,7 +95,8 @@ def look(target: Target, post: Post, connection: str, pending: Mapping[str, int]
             number = book.number(reading)
             known, tells = book.known(reading), book.tells(reading)
             found = troubles.read(reading, target)
-        changed = decide.settled(known, judge(found, post.watched(connection), pending), found.now)
+        judged = judge(found, post.watched(connection), pending, all_jobs=all_jobs)
+        changed = decide.settled(known, judged, found.now)
         if book.keep(number, changed, _wanted(post, {**known, **changed}, changed, tells)):
             return
 

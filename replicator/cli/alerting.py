@@ -88,12 +88,14 @@ def _look(post: Post, name: str, settings: Settings) -> None:
         log.warning("alerts were not looked at", extra={"why": str(error)})
 
 
-def looked(target: Target, post: Post, name: str, settings: Settings, *, edits: bool = True) -> None:
-    """Judges what stands in that database, `edits` too, and tells it."""
+def looked(
+    target: Target, post: Post, name: str, settings: Settings, *, edits: bool = True, all_jobs: bool = False
+) -> None:
+    """Judges what stands in that database, `edits` too, and tells it; `all_jobs`: no other configuration has more."""
     from replicator.alerts import perform
 
     waiting = pending.counts(target, settings) if settings.push and edits else None
-    perform.look(target, post, name, waiting)
+    perform.look(target, post, name, waiting, all_jobs=all_jobs)
     perform.tell(target, post, name)
 
 
@@ -174,7 +176,8 @@ class Teller(threading.Thread):
         with about(connection=name):
             try:
                 with connection.books(found.connections[name]) as target:
-                    looked(target, post, name, found.connections[name], edits=self._counts(name))
+                    # Daemons of one database have one configuration (docs/alerts.md); a command may have another.
+                    looked(target, post, name, found.connections[name], edits=self._counts(name), all_jobs=True)
             except ConfigError:
                 # Nothing was replicated into it yet.
                 return

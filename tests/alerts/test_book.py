@@ -13,7 +13,7 @@ from sqlalchemy import insert, update
 
 from replicator import crash
 from replicator.alerts import book as book_of
-from replicator.alerts import perform
+from replicator.alerts import decide, perform
 from replicator.alerts.book import Book
 from replicator.alerts.decide import Key
 from replicator.ledger import KILLED
@@ -40,6 +40,9 @@ def to() -> Iterator[Hook]:
 
 
 def post(to: Hook | None, *, on: Any = None, **jobs: Job) -> perform.Post:
+    jobs = {
+        name: Job(name=name, connections=("default",)) for name in ("nightly", "other", "job0", "job1", "job2")
+    } | jobs
     alerts = Alerts(webhook_url=to.url if to else None)
     if on is not None:
         alerts = Alerts(webhook_url=to.url if to else None, on=on)
@@ -87,6 +90,21 @@ def test_a_failed_job_is_told_once_and_so_is_its_recovery(target: Target, to: Ho
     ran(target, "failed", error="It is down again.")
     looked(target, post(to))
     assert titles(to)[2:] == ["default: job nightly failed"]
+
+
+def test_the_alert_of_a_job_that_is_no_longer_configured_is_over_and_says_so(target: Target, to: Hook) -> None:
+    ran(target, "failed", error="It is down.")
+    looked(target, post(to))
+    without = perform.Post(Configuration(connections={"default": Settings()}, alerts=Alerts(webhook_url=to.url)))
+    looked(target, without)
+    assert len(to.bodies) == 1, "a command may have another configuration"
+    for _ in range(2):
+        perform.look(target, without, "default", None, all_jobs=True)
+        perform.tell(target, without, "default")
+    assert titles(to)[1:] == ["default: job nightly failed - over"]
+    assert decide.WITHDRAWN in to.texts[1]
+    looked(target, post(to))
+    assert titles(to)[2:] == ["default: job nightly failed"], "it is back, and still failed"
 
 
 def test_runs_that_were_stopped_or_killed_once_change_nothing(target: Target, to: Hook) -> None:
@@ -217,8 +235,8 @@ def test_who_is_killed_while_telling_loses_nothing_and_repeats_only_what_was_jus
 def test_a_job_s_own_words_say_what_is_told_and_to_whom(target: Target, to: Hook) -> None:
     with hook() as own:
         jobs = {
-            "nightly": Job(name="nightly", alerts=JobAlerts(webhook_url=own.url)),
-            "often": Job(name="often", alerts=JobAlerts(on=("stale",))),
+            "nightly": Job(name="nightly", connections=("default",), alerts=JobAlerts(webhook_url=own.url)),
+            "often": Job(name="often", connections=("default",), alerts=JobAlerts(on=("stale",))),
         }
         for job in ("nightly", "often", "other"):
             ran(target, "failed", job=job, error="It is down.")

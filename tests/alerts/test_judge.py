@@ -19,7 +19,7 @@ HOURLY = Watched(Schedule(every=timedelta(hours=1)))
 
 
 def stands(jobs: dict[str, Watched] | None = None, pending: Any = None, **found: Any) -> dict[Key, str]:
-    judged = judge(replace(QUIET, **found), jobs or {}, pending)
+    judged = judge(replace(QUIET, **found), {"nightly": Watched()} if jobs is None else jobs, pending)
     return {key: each.why for key, each in judged.standing.items()}
 
 
@@ -51,7 +51,7 @@ def test_a_run_of_which_every_object_failed_says_why_though_it_has_no_sentence_o
 
 
 def test_a_run_that_was_killed_once_says_nothing_and_twice_in_a_row_that_it_fails() -> None:
-    judged = judge(replace(QUIET, ended=[ended("failed", killed=True)]), {}, None)
+    judged = judge(replace(QUIET, ended=[ended("failed", killed=True)]), {"nightly": Watched()}, None)
     assert judged.standing == {}
     assert not judged.knows(Key("failed", "nightly"))
     assert Key("failed", "nightly") in stands(ended=[ended("failed", killed=True, killed_before=True)])
@@ -83,10 +83,21 @@ def test_a_job_that_never_succeeded_is_stale_by_its_first_run_and_one_that_never
 
 
 def test_jobs_that_another_configuration_has_are_not_judged_by_this_one() -> None:
-    judged = judge(replace(QUIET, succeeded={"theirs": NOW - timedelta(days=9)}), {"nightly": HOURLY}, None)
+    found = replace(QUIET, succeeded={"theirs": NOW - timedelta(days=9)}, ended=[ended("failed", job="theirs")])
+    judged = judge(found, {"nightly": HOURLY}, None)
     assert judged.standing == {}
     assert not judged.knows(Key("stale", "theirs"))
+    assert not judged.knows(Key("failed", "theirs"))
     assert judged.knows(Key("stale", "nightly"))
+
+
+@pytest.mark.parametrize("kind", ["failed", "partial", "stale"])
+def test_where_there_is_no_other_configuration_a_job_that_is_gone_has_no_alerts(kind: Any) -> None:
+    judged = judge(replace(QUIET, ended=[ended("failed")]), {"other": HOURLY}, None, all_jobs=True)
+    assert judged.standing == {}
+    assert judged.withdraws(Key(kind, "nightly"))
+    assert judged.knows(Key(kind, "nightly"))
+    assert not judged.knows(Key("failed", detail="hand"))
 
 
 def test_objects_stand_by_what_they_complain_of() -> None:
