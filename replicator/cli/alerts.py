@@ -23,7 +23,7 @@ app = typer.Typer(invoke_without_command=True)
 
 @app.callback()
 def alerts(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
-    """List what needs a person, connection by connection, and the channels that do not work.
+    """List what needs a person, and the channels that do not work.
 
     `replicator alerts test` sends a message through each channel.
     """
@@ -51,7 +51,10 @@ def alerts(context: typer.Context, *, config: options.Config = None, json: optio
 
 @app.command("test")
 def try_all(context: typer.Context, *, config: options.Config = None) -> int:
-    """Send a message through each channel, and say what came of it; exit with 1 if one does not work."""
+    """Send a message through each channel, and say what came of it.
+
+    Exits with 1 if one does not work.
+    """
     from replicator.alerts.words import Message
 
     environ: Mapping[str, str] = context.obj or {}

@@ -39,7 +39,7 @@ def check(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Say what the token may read, what the database allows, and what to do about it."""
+    """Say what token and database allow, and what to do about it."""
     words = options.words(objects, "check")
     given = {"target": target, "region": region, "base_url": base_url, "schema": schema, "prefix": prefix}
     settings = options.settings(context, config, **given)

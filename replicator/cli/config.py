@@ -24,7 +24,10 @@ app = typer.Typer(no_args_is_help=True, help="Check the configuration, or show w
 
 @app.command()
 def check(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
-    """Read the file and the environment, and name every problem; ask neither Segment nor a database."""
+    """Name every problem of the file and the environment.
+
+    Asks neither Segment nor a database.
+    """
     found = load_all(context.obj or {}, {}, config=config)
     _refuse_unknown_objects(found)
     _refuse_unknown_columns(found)

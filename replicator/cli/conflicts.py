@@ -27,7 +27,10 @@ def conflicts(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show the edits that the workspace contradicts, with both versions; asks Segment nothing."""
+    """Show the edits that the workspace contradicts.
+
+    With both versions; asks Segment nothing.
+    """
     from replicator.sync import resolve
 
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
@@ -54,6 +57,7 @@ def resolve_(
     region: options.Region = None,
     base_url: options.BaseUrl = None,
     config: options.Config = None,
+    json: options.Json = False,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
@@ -67,9 +71,11 @@ def resolve_(
         context, config, target=target, region=region, base_url=base_url, schema=schema, prefix=prefix
     )
     values = _read(merged) if merged else None
-    with sync.ends(context, settings, as_json=False) as (opened, client):
+    with sync.ends(context, settings, as_json=json) as (opened, client):
         chosen = connection.run_options(settings, ("all",))
-        typer.echo(resolve.resolve(opened, client, chosen, conflict, side, values))
+        told, where = resolve.resolve(opened, client, chosen, conflict, side, values), opened.where
+    found = {"target": where, "conflict": conflict, "side": side, "told": told}
+    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else told)
     return 0
 
 

@@ -45,7 +45,10 @@ def daemon(
         Literal["console", "json"], typer.Option(metavar="console|json", help="How log lines look.")
     ] = "console",
 ) -> int:
-    """Perform the jobs that have a schedule, each when its turn comes, until SIGTERM or Ctrl-C. SIGHUP: reload."""
+    """Perform the jobs that have a schedule, each in its turn.
+
+    Until SIGTERM or Ctrl-C. SIGHUP: reload.
+    """
     environ: Mapping[str, str] = context.obj or {}
     found = _loaded(environ, config)
     logs.begin(environ, as_json=log_format == "json", quiet=False)

@@ -31,7 +31,10 @@ def health(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Exit with 0 if the newest run that was done or partial ended so many hours ago at most, else with 1."""
+    """Exit with 0 if a run succeeded lately, else with 1.
+
+    That is, if the newest one that was done or partial ended so many hours ago at most.
+    """
     try:
         settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
         with connection.books(settings) as books:

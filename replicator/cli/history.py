@@ -42,7 +42,10 @@ def history(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show every version of one record: from when to when, what changed, and who did it, if the audit trail tells."""
+    """Show every version of one record, and what changed.
+
+    From when to when, and who did it, if the audit trail tells.
+    """
     from replicator.catalog import find
     from replicator.history import layout_of, versions
 
@@ -79,7 +82,7 @@ def diff(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show what was added, changed and deleted between two moments, field by field."""
+    """Show what changed between two moments, field by field."""
     from replicator.history import differing
 
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
@@ -114,7 +117,10 @@ def as_of(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Print an object's rows as they were at a moment: CSV, or one JSON document."""
+    """Print an object's rows as they were at a moment.
+
+    CSV, or one JSON document.
+    """
     from replicator import history as kept
     from replicator.catalog import find
 

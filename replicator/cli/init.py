@@ -41,7 +41,10 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not given has its default.")] = False,
 ) -> int:
-    """Ask for region, token, database and objects, write a configuration that only you may read, and check it."""
+    """Ask what a configuration needs, write it, and check it.
+
+    Region, token, database and objects; only you may read the file.
+    """
     environ: Mapping[str, str] = context.obj or {}
     path = config or Path(environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
     if path.exists():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def jobs(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
-    r"""List the jobs, connection by connection: schedule, last run, next run (UTC).
+    r"""List the jobs: schedule, last run, next run (UTC).
 
     \b
     JSON:

@@ -39,7 +39,9 @@ def objects(
     config: options.Config = None,
     json: options.Json = False,
 ) -> int:
-    r"""Show what can be replicated: columns, key, parents, how changes are seen and how late at worst, writes, cost.
+    r"""Show what can be replicated, how, and at what cost.
+
+    Columns, key, parents, how changes are seen and how late at worst, what can be written, requests.
 
     \b
     With --json, one document:

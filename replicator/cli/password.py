@@ -18,9 +18,10 @@ def web() -> None:
 
 @app.command()
 def password() -> int:
-    """Ask for a password, and print the line that web.password_hash, or the file of web.password_file, keeps of it.
+    """Ask for a password, and print what the configuration keeps.
 
-    Without a terminal the password is the first line of the standard input.
+    That is for web.password_hash, or for the file of web.password_file. Without a terminal the password is the first
+    line of the standard input.
     """
     from replicator.settings.web import SHORTEST_PASSWORD
     from replicator.web.password import hashed

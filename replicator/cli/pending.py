@@ -41,10 +41,11 @@ def pending(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show the edits of tracking plans, their rules and functions that Segment does not have; asks Segment nothing.
+    """Show the edits that Segment does not have; asks it nothing.
 
-    A row that was edited stays as it is: no run overwrites it. Edits of other tables are shown too, with the reason why
-    they cannot be sent; a table of more than 10,000 rows is looked at when its object is named.
+    Those of tracking plans, their rules and functions. A row that was edited stays as it is: no run overwrites it.
+    Edits of other tables are shown too, with the reason why they cannot be sent; a table of more than 10,000 rows is
+    looked at when its object is named.
     """
     words = options.words(objects, "pending")
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)

@@ -35,7 +35,10 @@ def show(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show the records in quarantine, newest first, with the reason; whole with --json."""
+    """Show the records in quarantine, with the reason.
+
+    Newest first; whole with --json.
+    """
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     with connection.books(settings) as opened:
         found, where = records(opened, objects or ()), opened.where
@@ -91,7 +94,10 @@ def retry(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Read the objects that have records in quarantine anew: what can be stored by now leaves it."""
+    """Read the objects that have records in quarantine anew.
+
+    What can be stored by now leaves it.
+    """
     from replicator import anew
     from replicator.catalog import select
 

@@ -36,9 +36,9 @@ def refresh(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Read an object anew although nothing says that it moved; its table stays readable meanwhile.
+    """Read an object anew although nothing says that it moved.
 
-    Usage is read anew for --period, or for every month that the database has.
+    Its table stays readable meanwhile. Usage is read anew for --period, or for every month that the database has.
     """
     from replicator import anew
     from replicator.catalog import find

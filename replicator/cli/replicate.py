@@ -91,14 +91,18 @@ def refuse(settings: Settings, chosen: Options) -> None:
 
 def perform(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
     """Runs, tells what came of it, and returns the exit code."""
-    return told(context, settings, chosen, as_json=as_json).exit_code
+    result, where = performed(context, settings, chosen, as_json=as_json)
+    if as_json:
+        typer.echo(jsonlib.dumps(document(result, where), ensure_ascii=False))
+    tell(result, None if as_json else where)
+    return result.exit_code
 
 
-def told(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> RunResult:
-    """Runs, and tells what came of it."""
+def performed(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> tuple[RunResult, str]:
+    """Runs: what came of it, and where that lies. Only progress is told."""
     from replicator import run
 
-    from . import logs, progress, signals, summary
+    from . import logs, progress, signals
 
     stop = threading.Event()
     shown = progress.make(sys.stderr, as_json=as_json)
@@ -110,17 +114,24 @@ def told(context: typer.Context, settings: Settings, chosen: Options, *, as_json
         target = connection.open_database(settings)
         try:
             with shown:
-                result = run.replicate(target, client, chosen, shown, stop)
+                return run.replicate(target, client, chosen, shown, stop), target.where
         finally:
             target.close()
-    typer.echo(_document(result, target.where) if as_json else summary.text(result, target.where))
+
+
+def tell(result: RunResult, where: str | None) -> None:
+    """As text; `where` None: the error alone, beside a document."""
+    from . import summary
+
+    if where is not None:
+        typer.echo(summary.text(result, where))
     if result.error:
         typer.echo(f"error: {result.error}", err=True)
-    return result
 
 
-def _document(result: RunResult, where: str) -> str:
-    return jsonlib.dumps({**asdict(result), "target": where}, ensure_ascii=False)
+def document(result: RunResult, where: str) -> dict[str, Any]:
+    """For --json."""
+    return {**asdict(result), "target": where}
 
 
 def _dry_run(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
@@ -135,6 +146,6 @@ def _dry_run(context: typer.Context, settings: Settings, chosen: Options, *, as_
             made = bill(target, client, chosen)
         finally:
             target.close()
-    document: dict[str, Any] = {"dry_run": True, **asdict(made)}
-    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if as_json else summary.bill(made))
+    shown = {"dry_run": True, **asdict(made)}
+    typer.echo(jsonlib.dumps(shown, ensure_ascii=False) if as_json else summary.bill(made))
     return 0

@@ -63,6 +63,9 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
     except Exception as error:
         if _unwritten(error):
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            _complain(error.format_message())  # type: ignore[attr-defined] # click's, as in _told
+            return 2
         sentence, code = _told(error)
         _complain(f"error: {scrubbed(sentence, environ)}")
         if environ.get(DEBUG):

@@ -27,9 +27,9 @@ def restore(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Bring a deleted record back into the database, as one that a person added: the next apply makes it in Segment.
+    """Bring a deleted record back, as one that a person added.
 
-    A plan comes with its rules. Its id will be another one.
+    The next apply makes it in Segment, under another id. A plan comes with its rules.
     """
     from replicator.catalog import find
     from replicator.sync import restore as restoring

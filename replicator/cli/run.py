@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replicator.errors import ReplicatorError, UsageError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import alerting, connection, options, replicate, resort, sync
+from . import alerting, connection, options, replicate, resort, sending, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replicator.options import Options
-    from replicator.outcome import RunResult
     from replicator.settings import Configuration, Job, Settings
 
 #: Of the exit codes of several runs, the first of these that one of them had.
@@ -29,36 +29,54 @@ def run(
     *,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The NAME of a table [jobs.NAME].", show_default=False)],
     config: options.Config = None,
+    json: options.Json = False,
 ) -> int:
-    """Perform a job of the configuration now, connection after connection."""
+    r"""Perform a job now, connection after connection.
+
+    \b
+    With --json, one document:
+      job, exit_code                  the job, and what the command exits with
+      connections[].connection        and what `replicate --json` says of its run
+      connections[].sent              what `apply --json` says of its edits; null unless the job has sync = true
+    """
     environ: Mapping[str, str] = context.obj or {}
     found = load_all(environ, {}, config=config)
     wanted = _job(found, job)
-    codes = []
+    told: list[dict[str, Any]] = []
     for name in _connections(wanted, environ.get(CONNECTION_VARIABLE)):
-        typer.echo(f"{wanted.name} of connection {name}:")
+        if not json:
+            typer.echo(f"{wanted.name} of connection {name}:")
         try:
             with alerting.afterwards(environ, config, found.connections[name], name):
-                result = perform(context, wanted, found.connections[name])
+                result = perform(context, wanted, found.connections[name], as_json=json)
         except ReplicatorError as error:
             # What stops this connection's run leaves the others right.
-            typer.echo(f"error: {resort.scrubbed(str(error), environ)}", err=True)
-            codes.append(error.exit_code)
-            continue
-        codes.append(result.exit_code)
-        if result.status == "interrupted":
+            sentence = resort.scrubbed(str(error), environ)
+            typer.echo(f"error: {sentence}", err=True)
+            result = {"status": "failed", "error": sentence, "exit_code": error.exit_code}
+        told.append({"connection": name, **result})
+        if result["status"] == "interrupted":
             break
-    return next(code for code in _WORST_FIRST if code in codes)
+    codes = [each["exit_code"] for each in told]
+    code = next(code for code in _WORST_FIRST if code in codes)
+    if json:
+        typer.echo(jsonlib.dumps({"job": wanted.name, "connections": told, "exit_code": code}, ensure_ascii=False))
+    return code
 
 
-def perform(context: typer.Context, job: Job, settings: Settings) -> RunResult:
-    """The job for one connection, as `replicator replicate` would do it."""
+def perform(context: typer.Context, job: Job, settings: Settings, *, as_json: bool) -> dict[str, Any]:
+    """The job for one connection, as `replicator replicate` would do it: what came of it, told too unless as JSON."""
     chosen = options_of(job, settings)
     replicate.refuse(settings, chosen)
-    result = replicate.told(context, settings, chosen, as_json=False)
+    result, where = replicate.performed(context, settings, chosen, as_json=as_json)
+    replicate.tell(result, None if as_json else where)
+    document = {**replicate.document(result, where), "sent": None}
     if not job.sync or result.status in {"failed", "interrupted"}:
-        return result
-    return replace(result, exit_code=sync.push(context, settings, chosen, as_json=False) or result.exit_code)
+        return document
+    done, where = sync.pushed(context, settings, chosen, as_json=as_json)
+    if not as_json:
+        typer.echo(sync.told(done, where))
+    return {**document, "sent": sync.document(done, where), "exit_code": sending.code(done) or result.exit_code}
 
 
 def options_of(job: Job, settings: Settings) -> Options:

@@ -27,7 +27,7 @@ def runs(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show the ledger: every run, or what one run did to each object."""
+    """Show the ledger: all runs, or what one did to each object."""
     from replicator.watch.runs import newest, one
 
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)

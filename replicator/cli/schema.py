@@ -67,7 +67,10 @@ def apply(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Make the tables and columns that are missing, our own bookkeeping among them."""
+    """Make the tables and columns that are missing.
+
+    Our own bookkeeping among them.
+    """
     words = options.words(objects, "schema apply")
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     chosen = connection.run_options(settings, words)

@@ -28,7 +28,7 @@ def show(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    r"""Show each object's bookmark, listings, counts, set of ids and lock epoch.
+    r"""Show each object's bookmark, listings, counts and lock epoch.
 
     \b
     With --json, one document:
@@ -87,10 +87,14 @@ def change(
     ],
     target: options.Target = None,
     config: options.Config = None,
+    json: options.Json = False,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Set the bookmark from which the next run reads events; nothing else can be set safely."""
+    """Set the bookmark from which the next run reads events.
+
+    Nothing else can be set safely.
+    """
     from replicator.catalog import find
     from replicator.upkeep import set_bookmark
 
@@ -100,8 +104,11 @@ def change(
         raise UsageError(f"{assignment} cannot be set: only bookmark=TIME can, as in bookmark=2026-10-31T12:00:00Z.")
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     with connection.books(settings) as opened:
-        moment = set_bookmark(opened, thing, value)
-    typer.echo(f"{thing.name}: the next run reads from {moment} on, less the overlap.")
+        moment, where = set_bookmark(opened, thing, value), opened.where
+    if json:
+        typer.echo(jsonlib.dumps({"target": where, "object": thing.name, "bookmark": moment}))
+    else:
+        typer.echo(f"{thing.name}: the next run reads from {moment} on, less the overlap.")
     return 0
 
 
@@ -116,7 +123,10 @@ def reset(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Forget what is known of objects, so that their next run is a complete one; their rows stay."""
+    """Forget what is known of objects; their rows stay.
+
+    Their next run is a complete one.
+    """
     from replicator.catalog import select
     from replicator.upkeep import reset as forget
 

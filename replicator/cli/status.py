@@ -26,7 +26,10 @@ def status(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show each object's last complete listing, rows and state, how late changes are seen, and if a run is going on."""
+    """Show the state of each object, and if a run is going on.
+
+    Its last complete listing, rows, and how late changes are seen.
+    """
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     opened = connection.open_books(settings)
     try:

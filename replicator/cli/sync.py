@@ -43,7 +43,10 @@ def plan(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Show what would be sent to Segment, field by field, and what conflicts; nothing is changed on either side."""
+    """Show what would be sent to Segment, and what conflicts.
+
+    Field by field; nothing is changed on either side.
+    """
     from replicator.sync import session
 
     words = options.words(objects, "plan")
@@ -52,10 +55,10 @@ def plan(
     )
     with ends(context, settings, as_json=json) as (opened, client):
         steps = session.plan(opened, client, _options(settings, words), allowed(settings))
-        document = plans.document(steps, opened.where)
+        found = plans.document(steps, opened.where)
     if out:
-        out.write_text(jsonlib.dumps(document, ensure_ascii=False, indent=1), "utf-8")
-    typer.echo(jsonlib.dumps(document, ensure_ascii=False) if json else plans.text(steps, document["target"]))
+        out.write_text(jsonlib.dumps(found, ensure_ascii=False, indent=1), "utf-8")
+    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else plans.text(steps, found["target"]))
     return 5 if exit_code and steps else 0
 
 
@@ -75,9 +78,10 @@ def apply(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Send the edits to Segment: exactly what the plan says; a record that moved since is skipped and told.
+    """Send the edits to Segment: exactly what the plan says.
 
-    Needs `push = true` for the connection; deletions need `push_deletes = true`, and deployments `deploy = true`.
+    A record that moved since is skipped and told. Needs `push = true` for the connection; deletions need
+    `push_deletes = true`, and deployments `deploy = true`.
     """
     from replicator.sync import session
 
@@ -95,7 +99,7 @@ def apply(
             _ask(planned)
         done = session.apply(opened, client, chosen, may, planned)
         where = opened.where
-    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if json else _told(done, where))
+    typer.echo(jsonlib.dumps(document(done, where), ensure_ascii=False) if json else told(done, where))
     return sending.code(done)
 
 
@@ -113,7 +117,7 @@ def sync(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    """Copy the workspace into the database, then send the edits that were made there.
+    """Copy the workspace into the database, then send its edits.
 
     For schedules: it asks nobody. Without `push = true` nothing is sent.
     """
@@ -140,13 +144,17 @@ def sync(
 
 def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
     """Sends the edits of those objects, tells what came of them, and returns the exit code."""
+    done, where = pushed(context, settings, chosen, as_json=as_json)
+    typer.echo(jsonlib.dumps(document(done, where), ensure_ascii=False) if as_json else told(done, where))
+    return sending.code(done)
+
+
+def pushed(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> tuple[Sequence[Done], str]:
+    """Sends the edits of those objects: what came of them, and of which database they are."""
     from replicator.sync import session
 
     with ends(context, settings, as_json=as_json) as (opened, client):
-        done = session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes))
-        where = opened.where
-    typer.echo(jsonlib.dumps(_ended(done, where), ensure_ascii=False) if as_json else _told(done, where))
-    return sending.code(done)
+        return session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes)), opened.where
 
 
 def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowed:
@@ -199,7 +207,8 @@ def _ask(planned: Sequence[Step]) -> None:
         raise typer.Exit(1)
 
 
-def _ended(done: Sequence[Done], where: str) -> dict[str, Any]:
+def document(done: Sequence[Done], where: str) -> dict[str, Any]:
+    """For --json."""
     rows = [
         {
             "object": each.step.object,
@@ -214,7 +223,8 @@ def _ended(done: Sequence[Done], where: str) -> dict[str, Any]:
     return {"target": where, "steps": rows, "counts": dict(Counter(each.outcome for each in done))}
 
 
-def _told(done: Sequence[Done], where: str) -> str:
+def told(done: Sequence[Done], where: str) -> str:
+    """As text."""
     if not done:
         return f"Nothing was to be sent: {where} and the workspace agree."
     lines = []

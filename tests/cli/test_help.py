@@ -18,6 +18,7 @@ VERBS = (
     *("init", "run", "config", "config check", "config show"),
     *("health", "state show", "state set", "state reset", "quarantine list", "quarantine retry"),
 )
+GROUPS = ("", "config", "schema", "state", "quarantine", "web")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["replicate", "--help"]])
@@ -52,6 +53,24 @@ def test_every_verb_has_help(replicator: Run, verb: str) -> None:
     assert "Usage: replicator" in outcome.out
     *before, last = verb.split()
     assert last in replicator(*before, "--help").out
+
+
+@pytest.mark.parametrize("group", [*GROUPS, "alerts"])
+def test_no_summary_of_a_command_is_cut_short_on_a_narrow_terminal(
+    replicator: Run, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = replicator(*group.split(), "--help").out
+    _, _, commands = shown.partition("Commands:\n")
+    assert commands
+    assert not [line for line in commands.splitlines() if line.endswith("...")]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_without_a_verb_shows_its_help_and_counts_as_a_wrong_command_line(replicator: Run, group: str) -> None:
+    outcome = replicator(*group.split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == replicator(*group.split(), "--help").out
 
 
 def test_the_module_is_the_command(process: Process) -> None:

@@ -49,7 +49,10 @@ def test_a_bookmark_that_is_set_is_where_the_next_run_begins(replicator: Run, ta
     day = datetime.now(UTC) - timedelta(days=3)
     outcome = replicator("state", "set", "audit_events", f"bookmark={day:%Y-%m-%dT%H:%M:%SZ}", *words)
     assert (outcome.code, "AuditEvents: the next run reads from" in outcome.out) == (0, True)
-    assert kept(replicator, target_url)["AuditEvents"]["bookmark"] == f"{day:%Y-%m-%dT%H:%M:%S}.000Z"
+    bookmark = kept(replicator, target_url)["AuditEvents"]["bookmark"]
+    assert bookmark == f"{day:%Y-%m-%dT%H:%M:%S}.000Z"
+    document = replicator("state", "set", "audit_events", f"bookmark={bookmark}", "--json", *words).document
+    assert (document["object"], document["bookmark"]) == ("AuditEvents", bookmark)
     again = replicator("replicate", "AuditEvents", "--json", *words, "--region", "sandbox").document["objects"][0]
     assert 0 < again["unchanged"] < 800
 
