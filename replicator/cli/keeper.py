@@ -57,6 +57,7 @@ class Keeper(threading.Thread):
         self._seen, self._in_run = time.monotonic(), False
         self.tally: Tally = before.tally if before else Tally()
         self.live: Live = before.live if before else Live()
+        self.unsent: sending.Unsent = before.unsent if before else {}
         #: How many times a turn was taken here, whatever came of it.
         self.ended = 0
 
@@ -156,7 +157,14 @@ class Keeper(threading.Thread):
             self.live.of_job(job.name)
             shown = _Living(self._alive, self.live)
             result = perform(
-                self.environ, job, after, self.settings, self._asked_to_stop, tally=self.tally, shown=shown
+                self.environ,
+                job,
+                after,
+                self.settings,
+                self._asked_to_stop,
+                unsent=self.unsent,
+                tally=self.tally,
+                shown=shown,
             )
         finally:
             self.live.over()
@@ -208,17 +216,20 @@ def perform(
     settings: Settings,
     stop: threading.Event,
     *,
+    unsent: sending.Unsent | None = None,
     tally: Tally | None = None,
     shown: progress.Lines | None = None,
     hand: Hand | None = None,
 ) -> RunResult:
     """The job for one connection, told by log lines. `stop` ends it after its page; it is not set by the run.
 
+    `unsent` are the edits that need not be told again; those of this run are put there.
     RunLocked: another run goes on there, or had this turn, so that `after` is not the newest one any more.
     """
     from replicator.run import replicate as perform_run
 
     own, shown = threading.Event(), shown or progress.Lines()
+    known = {} if unsent is None else unsent
     chosen = replace(options_of(settings, job), after=after)
     if hand:
         chosen = hand.narrowed(chosen)
@@ -232,7 +243,7 @@ def perform(
         target = connection.open_database(settings)
         try:
             result = perform_run(target, client, chosen, shown, own)
-            return sending.after(result, target, client, chosen, settings, own) if job.sync else result
+            return sending.after(result, target, client, chosen, settings, own, known) if job.sync else result
         finally:
             target.close()
             pace.tidy()

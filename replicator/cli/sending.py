@@ -27,10 +27,20 @@ _WAITS, _LOOKS = 600.0, 2.0
 log = logging.getLogger("replicator.sync")
 
 
+#: By job: the edits that its last run did not send, as far as this process told why.
+Unsent = dict[str, frozenset[tuple[str | None, ...]]]
+
+
 def after(
-    result: RunResult, target: Target, client: Client, chosen: Options, settings: Settings, stop: threading.Event
+    result: RunResult,
+    target: Target,
+    client: Client,
+    chosen: Options,
+    settings: Settings,
+    stop: threading.Event,
+    unsent: Unsent,
 ) -> RunResult:
-    """The run's result, and with the exit code of what came of the edits; told by log lines."""
+    """The run's result, and with the exit code of what came of the edits; told by log lines, what stays so once."""
     if result.status in {"failed", "interrupted"}:
         return result
     try:
@@ -38,10 +48,13 @@ def after(
     except ReplicatorError as error:
         log.error("edits were not sent; the job's next run sends them", extra={"why": str(error)})  # noqa: TRY400 - a sentence
         return replace(result, exit_code=error.exit_code)
-    for each in done:
-        if each.outcome != "done":
-            more = {"object": each.step.object, "id": each.step.id, "action": each.step.action, "why": each.error}
-            log.warning("edit not sent", extra={"outcome": each.outcome, **more})
+    left = {(each.step.object, each.step.id, each.step.pin, each.outcome, each.error): each for each in done}
+    left = {key: each for key, each in left.items() if each.outcome != "done"}
+    for key in left.keys() - unsent.get(job := chosen.job or "", frozenset()):
+        each = left[key]
+        more = {"object": each.step.object, "id": each.step.id, "action": each.step.action, "why": each.error}
+        log.warning("edit not sent", extra={"outcome": each.outcome, **more})
+    unsent[job] = frozenset(left)
     log.info("edits sent", extra=dict(Counter(each.outcome for each in done)) or {"done": 0})
     return replace(result, exit_code=code(done) or result.exit_code)
 

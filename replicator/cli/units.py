@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from replicator.outcome import RunResult
     from replicator.settings import Configuration, Job, Settings
     from replicator.target.database import Target
+
+    from .sending import Unsent
 
 #: A unit that met another run on its database, or found its queue away, is tried again after so many seconds.
 _LOCKED, _AWAY = 2.0, 10.0
@@ -45,6 +47,8 @@ class Units:
     stop: threading.Event
     #: The key under which tokens lie in the queue's database.
     secret: bytes
+    #: By connection: the edits that need not be told again.
+    unsent: dict[str, Unsent] = field(default_factory=dict)
 
     def perform(self, unit: Unit) -> None:
         """Raises Again for a unit that is to go on later, and nothing else."""
@@ -79,11 +83,11 @@ class Units:
         if turn is None:
             log.info("another run had this turn")
             return None
-        return self._run(job, settings, turn)
+        return self._run(job, settings, turn, self.unsent.setdefault(unit.connection, {}))
 
-    def _run(self, job: Job, settings: Settings, turn: Turn) -> float | None:
+    def _run(self, job: Job, settings: Settings, turn: Turn, unsent: Unsent) -> float | None:
         hand = Hand(self.store, self.secret, turn.done)
-        result = perform(self.environ, job, turn.after, settings, self.stop, hand=hand)
+        result = perform(self.environ, job, turn.after, settings, self.stop, unsent=unsent, hand=hand)
         _tell(result)
         if result.status != "interrupted":
             return None

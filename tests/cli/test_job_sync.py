@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from replicator.cli import connection, keeper, turns
+from replicator.cli import connection, keeper, sending, turns
 from replicator.outcome import RunResult
 from replicator.sandbox import Sandbox
 from replicator.sandbox.server import running
@@ -53,13 +53,13 @@ def name_in_segment(api: str, plan: str, new: str | None = None) -> Any:
         return json.loads(answer.read())["data"].get("trackingPlan", {}).get("name")
 
 
-def perform(environ: dict[str, str]) -> RunResult:
+def perform(environ: dict[str, str], unsent: sending.Unsent | None = None) -> RunResult:
     """As the daemon does it when the job's turn comes."""
     found = load_all(environ, {})
     job, settings = found.jobs["both"], found.connections["default"]
     with connection.books(settings) as books:
         (turn,), _ = turns.of(books, "default", [job])
-    return keeper.perform(environ, job, turn.after, settings, Event())
+    return keeper.perform(environ, job, turn.after, settings, Event(), unsent=unsent)
 
 
 @pytest.mark.parametrize("by", ["daemon", "run"])
@@ -115,3 +115,60 @@ def test_what_could_not_be_sent_is_told_and_leaves_the_run_as_it_was(
     assert (result.status, result.exit_code) == ("done", 4)
     (line,) = [each for each in caplog.records if each.name == "replicator.sync"]
     assert (line.getMessage(), line.__dict__["outcome"], line.__dict__["id"]) == ("edit not sent", "conflict", plan)
+
+
+def test_what_cannot_be_sent_is_told_once_and_again_when_it_is_edited_again(
+    replicator: Run, workspace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url, environ = "sqlite:///replica.db", {"SEGMENT_TOKEN": TOKEN}
+    configured(workspace, url)
+    assert replicator("run", "both", **environ).code == 0
+    plan = edited(url)
+    name_in_segment(workspace, plan, new="Theirs")
+    unsent: sending.Unsent = {}
+    told = []
+    for name in (None, None, "Ours again", None):
+        caplog.clear()
+        if name:
+            edited(url, name)
+        with caplog.at_level("WARNING", "replicator.sync"):
+            assert perform(environ, unsent).exit_code == 4
+        told.append([each.getMessage() for each in caplog.records if each.name == "replicator.sync"])
+    assert told == [["edit not sent"], [], ["edit not sent"], []]
+
+
+@pytest.mark.parametrize("sync", ["true", "false"])
+def test_a_job_told_as_json_is_one_document_with_its_run_and_what_was_sent(
+    replicator: Run, workspace: str, sync: str
+) -> None:
+    url, environ = "sqlite:///replica.db", {"SEGMENT_TOKEN": TOKEN}
+    configured(workspace, url, f"sync = {sync}")
+    assert replicator("run", "both", **environ).code == 0
+    plan = edited(url)
+    document = replicator("run", "both", "--json", **environ).document
+    assert (document["job"], document["exit_code"]) == ("both", 0)
+    (found,) = document["connections"]
+    assert (found["connection"], found["status"], found["target"]) == ("default", "done", "SQLite file replica.db")
+    sent = [(each["id"], each["outcome"]) for each in found["sent"]["steps"]] if found["sent"] else None
+    assert sent == ([(plan, "done")] if sync == "true" else None)
+
+
+def test_a_job_that_cannot_begin_is_told_in_the_document_too(replicator: Run, workspace: str) -> None:
+    configured(workspace, "sqlite:///replica.db")
+    outcome = replicator("run", "both", "--json")
+    (found,) = outcome.document["connections"]
+    assert (found["status"], found["error"], found["exit_code"]) == ("failed", outcome.error, outcome.code)
+    assert outcome.error.startswith("No API token")
+
+
+def test_a_decision_about_a_conflict_is_told_as_json(replicator: Run, workspace: str) -> None:
+    url, environ = "sqlite:///replica.db", {"SEGMENT_TOKEN": TOKEN}
+    configured(workspace, url)
+    assert replicator("run", "both", **environ).code == 0
+    plan = edited(url)
+    name_in_segment(workspace, plan, new="Theirs")
+    assert replicator("run", "both", **environ).code == 4
+    ((conflict,),) = rows(url, "SELECT id FROM _replicator_conflicts")
+    document = replicator("resolve", str(conflict), "--theirs", "--json", **environ).document
+    assert (document["conflict"], document["side"]) == (conflict, "theirs")
+    assert plan in document["told"]
