@@ -46,7 +46,10 @@ class Journal:
 
     def intend(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
         """Before the write is sent; gives the row's id. `known` are the ids that were there before a creation."""
-        changed = {each.name: each.before for each in step.changes}
+        before = {each.name: each.before for each in step.changes}
+        if step.action == "delete":
+            # The record goes as a whole, and with a plan the rules of it that were edited there.
+            before = {**(_shown(step.remote) or {}), **before}
         row = {
             "id": uuid.uuid4().hex,
             "scope": self.scope,
@@ -57,7 +60,7 @@ class Journal:
             "status": "sent",
             "holder": holder(),
             "began_at": self.target.dialect.now(connection),
-            "before": exact.shown(_shown(step.remote) if step.action == "delete" else changed),
+            "before": exact.shown(before),
             "after": exact.shown({each.name: each.after for each in step.changes} | _said(step)),
             "known_ids": exact.shown(sorted(known)) if step.action == "create" else None,
         }

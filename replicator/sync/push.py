@@ -13,7 +13,7 @@ from replicator.edits import Edit, Field, edits
 from replicator.errors import SegmentError
 from replicator.merge.values import alike, same
 from replicator.segment.client import Lost
-from replicator.segment.decode import decode
+from replicator.segment.decode import OffContract, Unreadable, decode
 from replicator.sync import written as api
 from replicator.sync.decide import bare_name, columns_of, decide
 from replicator.sync.model import Change, Done, Step
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator.catalog.model import Object
+    from replicator.segment.client import Answer
     from replicator.sync.afterwards import Afterwards
     from replicator.sync.journal import Journal
     from replicator.sync.remote import Remote
@@ -161,21 +162,22 @@ class Push:
         if isinstance(answer, Done):
             return answer
         self._remote.forget()
-        if isinstance(answer, Lost):
-            # Nobody knows: what is there now and was not there before tells, now or in the next run.
-            try:
-                found = self._found_new(step, journal_id, known)
-            except SegmentError as error:
-                lost = self.sending.lost(step, [journal_id], answer.why)
-                if error.stops_everything:
-                    raise
-                return lost
-            return found or self.sending.lost(step, [journal_id], answer.why)
-        made = decode(answer.body, ()).data.get(api.written(self._thing).item)
-        identifier = made.get("id") if isinstance(made, dict) else None
-        record = self._remote.record(self._thing, str(identifier)) if identifier else None
-        if record is None:
-            return self.sending.lost(step, [journal_id], "the answer names no record")
+        try:
+            found = self._made(step, journal_id, known, answer)
+        except SegmentError as error:
+            lost = self.sending.lost(step, [journal_id], str(error))
+            if error.stops_everything:
+                raise
+            return lost
+        why = answer.why if isinstance(answer, Lost) else "the answer names no record"
+        return found or self.sending.lost(step, [journal_id], why)
+
+    def _made(self, step: Step, journal_id: str, known: Sequence[str], answer: Answer | Lost) -> Done | None:
+        """By the answer or, where that does not tell, by what is there now and was not before; None: nobody knows."""
+        identifier = None if isinstance(answer, Lost) else _id_in(answer, api.written(self._thing).item)
+        record = self._remote.record(self._thing, identifier) if identifier else None
+        if record is None or isinstance(answer, Lost):
+            return self._found_new(step, journal_id, known)
         return self._named(step, [journal_id], record, answer.request_id)
 
     def _revived(self, step: Step) -> Step:
@@ -337,6 +339,16 @@ class Push:
     @property
     def _remote(self) -> Remote:
         return self.sending.remote
+
+
+def _id_in(answer: Answer, item: str) -> str | None:
+    """Of the record that was made, where the answer names it."""
+    try:
+        made = decode(answer.body, ()).data.get(item)
+    except (OffContract, Unreadable):
+        return None
+    identifier = made.get("id") if isinstance(made, dict) else None
+    return str(identifier) if identifier else None
 
 
 def _as(step: Step, identifier: str) -> Step:

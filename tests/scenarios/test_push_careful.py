@@ -226,6 +226,33 @@ def test_c3_a_plan_deleted_here_whose_rule_is_edited_there_is_a_conflict(
     assert (plan in ids, [each.outcome for each in done]) == ((True, []) if side == "theirs" else (False, ["done"]))
 
 
+def test_c3_the_rules_of_a_deleted_plan_that_a_policy_overrules_are_kept_in_the_journal(single: Replica) -> None:
+    rule = single.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
+    plan = rule["tracking_plan_id"]
+    single.do("DELETE FROM tracking_plans WHERE id = :id", id=plan)
+    edited = {name: rule[name] for name in ("type", "key", "version")} | {"jsonSchema": {"title": "Theirs"}}
+    single.network.write("PATCH", f"/tracking-plans/{plan}/rules", {"rules": [edited]})
+    done = pushed(single, Allowed(push=True, deletes=True, policy="target_wins"))
+    assert [(each.step.action, each.outcome) for each in done] == [("delete", "done")]
+    (entry,) = single.books("push_journal")
+    before = json.loads(entry["before"])
+    assert before["name"]
+    assert [(each["key"], each["jsonSchema"]["title"]) for each in before["rules"]] == [(rule["key"], "Theirs")]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"data": {}}', b'{"data": {"trackingPlan": {"id": '])
+def test_c11_a_creation_whose_answer_names_nothing_is_found_and_not_made_again(single: Replica, body: bytes) -> None:
+    single.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    single.network.on(
+        "/tracking-plans",
+        lambda request, answer: net.raw(body)(request, answer) if request.method == "POST" else answer,
+    )
+    assert outcomes(single) == [("create", "done")]
+    assert [method for method, _ in single.network.written] == ["POST"]
+    assert {entry["status"] for entry in single.books("push_journal")} == {"done"}
+    quiet(single)
+
+
 def test_c6_a_plan_deleted_there_and_made_anew_under_its_name_is_another_one(filled: Replica) -> None:
     was = first(filled, "tracking_plans")
     filled.network.write("DELETE", f"/tracking-plans/{was['id']}")
