@@ -49,11 +49,12 @@ def after(
         log.error("edits were not sent; the job's next run sends them", extra={"why": str(error)})  # noqa: TRY400 - a sentence
         return replace(result, exit_code=error.exit_code)
     left = {(each.step.object, each.step.id, each.step.pin, each.outcome, each.error): each for each in done}
-    left = {key: each for key, each in left.items() if each.outcome != "done"}
+    left = {key: each for key, each in left.items() if each.error or each.outcome != "done"}
     for key in left.keys() - unsent.get(job := chosen.job or "", frozenset()):
         each = left[key]
         more = {"object": each.step.object, "id": each.step.id, "action": each.step.action, "why": each.error}
-        log.warning("edit not sent", extra={"outcome": each.outcome, **more})
+        told = "edit sent" if each.outcome == "done" else "edit not sent"
+        log.warning(told, extra={"outcome": each.outcome, **more})
     unsent[job] = frozenset(left)
     log.info("edits sent", extra=dict(Counter(each.outcome for each in done)) or {"done": 0})
     return replace(result, exit_code=code(done) or result.exit_code)

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -132,6 +132,7 @@ class Client:
         self._stop = stop or threading.Event()
         self._sleep = sleep or self._stop.wait
         self._now = now
+        self._ahead = timedelta(0)
         self._revoked = threading.Event()
         self._total = Counters()
         self._counters: tuple[Counters, ...] = (self._total,)
@@ -285,6 +286,8 @@ class Client:
             if reply is None or isinstance(reply, Failed):
                 self._limits.unanswered(ticket)
             elif reply.status != 429:
+                now = self._now()
+                self._ahead = (retry.answer_date(reply.headers) or now) - now
                 self._limits.answered(ticket, retry.usage(reply.headers, self._now()))
         return reply
 
@@ -343,6 +346,10 @@ class Client:
     def _count(self, **more: float) -> None:
         for counters in self._counters:
             counters.add(**more)
+
+    def time(self) -> datetime:
+        """Segment's, as far as its last answer told it; ours where none did."""
+        return self._now() + self._ahead
 
     def close(self) -> None:
         self._transport.close()

@@ -83,6 +83,13 @@ class Journal:
         for identifier in identifiers:
             connection.execute(update(table).where(table.c.id == identifier).values(**values))
 
+    def remark(self, connection: Connection, name: str, record_id: str, why: str) -> None:
+        """What is to be known of a write of this run that is done."""
+        table = self.books.push_journal
+        mine = (table.c.run_id == self.run_id, table.c.object == name, table.c.record_id == record_id)
+        done = (table.c.action.in_(("update", "delete")), table.c.status == "done")
+        connection.execute(update(table).where(*mine, *done).values(error=why))
+
     def intent(self, connection: Connection, name: str, record_id: str) -> Intent | None:
         """The creation of that record that is open since an earlier run was cut off, or its answer lost."""
         table = self.books.push_journal

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from replicator.edits import Edit
 
 #: `adopt`: both sides are equal already, so that only the base has to follow. `pull`: our edit gives way to what the
@@ -56,6 +58,8 @@ class Step:
     pin: str = ""
     #: The requests that it takes, less those that it shares with other steps.
     requests: int = 0
+    #: When the look at the workspace began, by its clock.
+    looked: datetime | None = field(default=None, repr=False, compare=False)
     edit: Edit | None = field(default=None, repr=False, compare=False)
     #: The workspace's record, None where there is none.
     remote: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)

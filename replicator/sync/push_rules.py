@@ -118,7 +118,7 @@ class PushRules:
         for _ in range(TRIES):
             try:
                 ask = ask_for(plan, [self._rule(each) for each in open_.values()])
-                answer = self.sending.remote.client.write(ask)
+                answer = self.sending.write(open_.values(), ask)
             except SegmentError as error:
                 return found + self._refused(plan, open_, ask_for, error)
             if not isinstance(answer, Lost):

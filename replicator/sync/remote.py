@@ -6,8 +6,10 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from replicator.convert import time_text
 from replicator.errors import ConfigError, NotFound
 from replicator.extract import shaped
+from replicator.hints import TRAIL
 from replicator.merge.values import same
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
@@ -16,6 +18,8 @@ from replicator.sync.decide import bare_name, columns_of
 from replicator.sync.written import RULES, SOURCES, identity, written
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from replicator.catalog.model import Object
     from replicator.edits import Edit
     from replicator.segment.client import Answer, Client
@@ -151,6 +155,18 @@ class Remote:
             whole = [each for each in page.records if not isinstance(each, Broken)]
             found += shaped(thing, whole, 0)
         return found
+
+    def begin(self) -> datetime:
+        """Looks anew at what may be written over; when, by the workspace's clock."""
+        self._rules.clear()
+        return self.client.time()
+
+    def events(self, since: datetime, about: str | None) -> list[Record]:
+        """What the audit trail has of that time, of all records or one."""
+        from replicator.catalog import by_name
+
+        only = {"resourceId": about} if about else {}
+        return self._pages(by_name[TRAIL], {"startTime": time_text(since), **only})
 
     def forget(self, *plans: str) -> None:
         """What was written is asked for anew."""

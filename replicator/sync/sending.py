@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from replicator.errors import SegmentError
 from replicator.segment.client import Lost
+from replicator.sync.meanwhile import Moment
 from replicator.sync.model import Done, Step
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Sending:
     deploy: bool = False
     #: Of plans: what settles their rules, where these are replicated.
     rules: Settling | None = None
+    #: The writes that may have overwritten what somebody else edited meanwhile.
+    moments: list[Moment] = field(default_factory=list)
     #: Rows that are still to be published.
     rows: list[Row] = field(default_factory=list)
 
@@ -58,9 +61,17 @@ class Sending:
         with self.settling.target.begin() as connection:
             self.journal.end(connection, journal_ids, status, error, **more)
 
+    def write(self, steps: Iterable[Step], ask: Ask) -> Answer | Lost:
+        """One request for those steps."""
+        answer = self.remote.client.write(ask)
+        written = self.remote.client.time()
+        over = (each for each in steps if each.action in {"update", "delete"} and each.looked)
+        self.moments += [Moment(each, each.looked or written, written) for each in over]
+        return answer
+
     def once(self, step: Step, journal_ids: Sequence[str], ask: Ask) -> Answer | Lost | Done:
         try:
-            return self.remote.client.write(ask)
+            return self.write([step], ask)
         except SegmentError as error:
             self.end(journal_ids, "refused", str(error), request_id=error.request_id)
             if error.stops_everything:

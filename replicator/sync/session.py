@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from replicator import masks
-from replicator.errors import ConfigError
+from replicator.catalog import by_name
+from replicator.errors import ConfigError, SegmentError
+from replicator.hints import TRAIL
 from replicator.options import layout_of
 from replicator.run import holding, kept_mask_key, same_workspace
 from replicator.sync.afterwards import Afterwards
 from replicator.sync.journal import Journal
 from replicator.sync.look import PLANS, Look
+from replicator.sync.meanwhile import SLACK, Moment, others
 from replicator.sync.model import Allowed, Done, Step
 from replicator.sync.push import Push
 from replicator.sync.push_rules import PushRules
@@ -23,6 +27,7 @@ from replicator.sync.sending import Sending
 from replicator.sync.settle import Settling
 from replicator.sync.written import RULES
 from replicator.target.bookkeeping import bookkeeping
+from replicator.target.state import State
 
 if TYPE_CHECKING:
     from replicator.catalog.model import Object
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
 
 __all__ = ["Allowed", "apply", "plan"]
+
+log = logging.getLogger(__name__)
 
 
 def plan(target: Target, client: Client, options: Options, allowed: Allowed) -> list[Step]:
@@ -52,6 +59,7 @@ def apply(
             look = Look(target, options, Remote(client, _suffix(client)), allowed, masks.keyed(key))
             journal = Journal(target, ledger.books, ledger.run_id)
             found: list[Done] = []
+            moments: list[Moment] = []
 
             def settling(thing: Object) -> Settling:
                 kept, hard = thing.name in options.history, options.hard_of(thing)
@@ -60,9 +68,10 @@ def apply(
             every = {thing.name: settling(thing) for thing in _things(options)}
             for thing in _things(options):
                 rules = every.get(RULES) if thing.name == PLANS else None
-                sending = Sending(thing, look.remote, every[thing.name], journal, allowed.deploy, rules)
+                sending = Sending(thing, look.remote, every[thing.name], journal, allowed.deploy, rules, moments)
                 mine = None if planned is None else [each for each in planned if each.object == thing.name]
                 found += _Applying(look, sending).perform(mine)
+            found = _with_others(look, journal, moments, found)
         except BaseException as error:
             ledger.finish(
                 "failed", f"the push broke off ({type(error).__name__})", {"requests": client.requests - asked}
@@ -71,6 +80,34 @@ def apply(
         worst = "done" if all(each.outcome == "done" for each in found) else "partial"
         ledger.finish(worst, None, {"requests": client.requests - asked})
         return found
+
+
+def _with_others(look: Look, journal: Journal, moments: Sequence[Moment], done: Sequence[Done]) -> list[Done]:
+    """With a word about writes that may have overwritten somebody's edit, where the audit trail is replicated here."""
+    with look.target.reading() as connection:
+        trail = State(journal.books, journal.scope).read(connection, TRAIL)
+    if not moments or trail.status != "done":
+        return list(done)
+    about = {each.about for each in moments}
+    since = min(each.looked for each in moments) - SLACK
+    try:
+        events = look.remote.events(since, about.pop() if len(about) == 1 else None)
+    except SegmentError as error:
+        if error.stops_everything:
+            raise
+        log.warning("the audit trail was not asked who else was at work", extra={"why": str(error)})
+        return list(done)
+    covers = layout_of(by_name[TRAIL], look.options).covers
+    found = others(moments, [masks.covered(each, covers, look.mask) for each in events])
+    with look.target.begin() as connection:
+        for step, why in found:
+            journal.remark(connection, step.object, step.id, why)
+    told = {(step.object, step.id): why for step, why in found}
+    return [_told(each, told.get((each.step.object, each.step.id))) for each in done]
+
+
+def _told(done: Done, why: str | None) -> Done:
+    return replace(done, error="; ".join(filter(None, (done.error, why)))) if why else done
 
 
 @dataclass(frozen=True, slots=True)
