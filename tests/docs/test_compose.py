@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from replicator.settings import load_all
+from replicator.settings import Configuration, load_all
 from tests.conftest import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-DAEMONS = [name for name, service in SERVICES.items() if "build" in service]
+DAEMONS = [name for name, service in SERVICES.items() if "build" in service and name != "worker"]
 #: They become another user than root by themselves, for which they need what others drop.
 STARTED_BY_ROOT = {"database", "mysql"}
 
@@ -26,6 +26,7 @@ def test_without_a_profile_there_is_one_database_and_one_daemon() -> None:
         "daemon",
     }
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert {name for name, found in profiles.items() if found == ["fleet"]} == {"worker"}
     assert {name for name, found in profiles.items() if found == ["mysql"]} == {"mysql", "daemon-mysql"}
     assert {name for name, found in profiles.items() if found == ["monitoring"]} == {"prometheus", "grafana"}
 
@@ -61,19 +62,59 @@ def test_no_password_stands_in_the_file() -> None:
             assert not re.search(r"://[^@/]*:[^@/]+@", value), key
 
 
+def loaded(name: str, folder: Path) -> Configuration:
+    """What the program of that service makes of its environment, where nobody has set a variable."""
+    text = (ROOT / "config" / "compose.toml").read_text("utf-8")
+    (folder / "page").write_text("a password of some length\n")
+    file = folder / "replicator.toml"
+    file.write_text(text.replace("/password/page", str(folder / "page")))
+    said = SERVICES[name]["environment"].items()
+    environ = {key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for key, value in said if key.startswith("REPLICATOR_")}
+    environ |= {"REPLICATOR_CONFIG": str(file)}
+    return load_all({"REPLICATOR_TARGET": "mysql://replicator@mysql/replicator", **environ}, {})
+
+
 @pytest.mark.parametrize("name", DAEMONS)
 def test_the_daemons_configuration_is_right_and_its_page_has_a_password(name: str, tmp_path: Path) -> None:
-    text = (ROOT / "config" / "compose.toml").read_text("utf-8")
-    (tmp_path / "page").write_text("a password of some length\n")
-    file = tmp_path / "replicator.toml"
-    file.write_text(text.replace("/password/page", str(tmp_path / "page")))
-    environment = {k: v for k, v in SERVICES[name]["environment"].items() if k.startswith("REPLICATOR_")}
-    environment = environment | {"REPLICATOR_CONFIG": str(file), "REPLICATOR_REGION": "sandbox"}
-    found = load_all({"REPLICATOR_TARGET": "mysql://replicator@mysql/replicator", **environment}, {})
+    found = loaded(name, tmp_path)
+    assert found.fleet is None
     assert found.web.listen is not None
     assert found.web.page
     assert [port.rpartition(":")[2] for port in SERVICES[name]["ports"]] == [str(found.web.listen[1])]
     assert {job.timing is not None for job in found.jobs.values()} == {True}
+
+
+def alerts_of(text: str, folder: Path) -> list[Path]:
+    """The files of secrets that the alerts name which a configuration offers as a comment."""
+    offered = re.sub(r"(?m)^# (?=\[alerts\]|webhook|mail)", "", text)
+    file = folder / "offered.toml"
+    file.write_text(re.sub(r"(?m)^password_file = .*$|^listen = .*$", "", offered))
+    alerts = load_all({}, {}, config=file).alerts
+    assert alerts.mail_to
+    return [each for each in (alerts.webhook_url_file, alerts.mail_password_file) if each]
+
+
+def test_the_alerts_that_the_configuration_offers_are_right_and_their_secrets_are_mounted(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "compose.toml").read_text("utf-8")
+    named = {path.name for path in alerts_of(text, tmp_path) if path.parent == Path("/run/secrets")}
+    assert named == {"alerts-webhook", "alerts-mail-password"}
+    for name in (*DAEMONS, "worker"):
+        assert {*named, "segment-token"} == set(SERVICES[name]["secrets"])
+    assert COMPOSE["secrets"].keys() == {*named, "segment-token"}
+
+
+def test_with_a_fleet_the_daemon_plans_and_workers_perform_by_the_same_queue_and_configuration(tmp_path: Path) -> None:
+    worker, daemon = SERVICES["worker"], SERVICES["daemon"]
+    assert worker["command"][0] == "worker"
+    assert "ports" not in worker, "several of them would want the same"
+    assert worker["stop_grace_period"] == daemon["stop_grace_period"]
+    assert worker["volumes"] == daemon["volumes"]
+    queue = "REPLICATOR_FLEET_QUEUE"
+    assert worker["environment"] | {queue: ""} == daemon["environment"] | {queue: ""}
+    assert daemon["environment"][queue] == f"${{{queue}:-}}", "without it the daemon performs by itself"
+    found = loaded("worker", tmp_path)
+    assert found.fleet is not None
+    assert found.fleet.queue == worker["environment"]["REPLICATOR_TARGET"]
 
 
 def test_prometheus_asks_the_daemon_and_grafana_asks_prometheus() -> None:

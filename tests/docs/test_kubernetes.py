@@ -12,6 +12,7 @@ from replicator.cli import web
 from replicator.settings import load_all
 from tests.cli.running import InProcess
 from tests.conftest import ROOT
+from tests.docs.test_compose import alerts_of
 
 DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "config" / "kubernetes.yaml").read_text("utf-8")))
 BY_KIND = {each["kind"]: each for each in DOCUMENTS}
@@ -47,6 +48,17 @@ def test_its_configuration_is_right_and_the_cron_job_performs_what_the_daemon_le
     assert nightly["args"][:2] == ["run", job]
     paths = {mount["mountPath"] for mount in daemon["volumeMounts"]}
     assert {str(Path(each["args"][each["args"].index("--config") + 1]).parent) for each in (daemon, nightly)} <= paths
+
+
+def test_the_alerts_that_it_offers_are_right_and_their_secrets_are_mounted(tmp_path: Path) -> None:
+    text = BY_KIND["ConfigMap"]["data"]["replicator.toml"]
+    for kind, pod in PODS.items():
+        (container,) = pod["containers"]
+        mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        optional = {each["name"] for each in pod["volumes"] if each.get("secret", {}).get("optional")}
+        named = alerts_of(text, tmp_path)
+        assert len(named) == 2
+        assert {mounted[str(each.parent)] for each in named} == optional, kind
 
 
 def test_its_probes_ask_for_what_the_daemon_answers_at_the_port_where_it_listens(configuration: Path) -> None:
