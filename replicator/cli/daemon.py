@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from replicator.errors import ConfigError, ReplicatorError
+from replicator.errors import ConfigError
 from replicator.settings import load_all
 
-from . import alerting, logs, options, page, resort, signals, turns, web
+from . import alerting, logs, options, page, reloading, resort, signals, turns, web
 from .keeper import Keeper, options_of, perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from replicator.settings import Configuration, FleetSettings
 
@@ -56,7 +54,7 @@ def daemon(
     door = web.Door(page.Kept(monitor, environ))
     teller = alerting.Teller(environ)
     door.follow(found.web)
-    with signals.stopping(stop), _hung_up(reload):
+    with signals.stopping(stop), reloading.hung_up(reload):
         keepers = _started({}, found, environ)
         monitor.follow(found, keepers)
         teller.follow(found, keepers)
@@ -64,7 +62,7 @@ def daemon(
         while not stop.wait(0.5):
             if reload.is_set():
                 reload.clear()
-                found = _reloaded(environ, config) or found
+                found = reloading.reloaded(lambda: _loaded(environ, config), log) or found
                 keepers = _started(keepers, found, environ)
                 monitor.follow(found, keepers)
                 teller.follow(found, keepers)
@@ -82,18 +80,6 @@ def daemon(
     return 0
 
 
-@contextmanager
-def _hung_up(reload: threading.Event) -> Iterator[None]:
-    if not hasattr(signal, "SIGHUP"):  # as on Windows
-        yield
-        return
-    before = signal.signal(signal.SIGHUP, lambda *_: reload.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
 def _loaded(environ: Mapping[str, str], config: Path | None) -> Configuration:
     found = load_all(environ, {}, config=config)
     if not turns.by_connection(found):
@@ -107,16 +93,6 @@ def _loaded(environ: Mapping[str, str], config: Path | None) -> Configuration:
         from replicator.fleet.store import require
 
         require()
-    return found
-
-
-def _reloaded(environ: Mapping[str, str], config: Path | None) -> Configuration | None:
-    try:
-        found = _loaded(environ, config)
-    except ReplicatorError as error:
-        log.error("configuration is broken; the old one goes on", extra={"why": str(error)})  # noqa: TRY400 - a sentence
-        return None
-    log.info("configuration reloaded", extra={"connections": len(found.connections), "jobs": len(found.jobs)})
     return found
 
 

@@ -37,9 +37,9 @@ _LOOKED_AT = 50
 log = logging.getLogger("replicator.worker")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Units:
-    """What a worker performs units by. `stop` ends those under way after their page."""
+    """What a worker performs units by; `found` may change. `stop` ends those under way after their page."""
 
     found: Configuration
     environ: Mapping[str, str]
@@ -75,7 +75,8 @@ class Units:
 
     def _performed(self, unit: Unit) -> float | None:
         """None: it is over; else in how many seconds it goes on."""
-        job, settings = self.found.jobs.get(unit.job), self.found.connections.get(unit.connection)
+        found = self.found
+        job, settings = found.jobs.get(unit.job), found.connections.get(unit.connection)
         if job is None or settings is None:
             log.error("unit is not in this worker's configuration; all of a fleet need the same")
             return None

@@ -12,14 +12,17 @@ import typer
 from replicator.errors import ConfigError
 from replicator.settings import load_all
 
-from . import logs, options, resort, signals
+from . import logs, options, reloading, resort, signals
 from .daemon import GRACE
 from .keeper import options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from replicator.settings import Configuration, FleetSettings
+
+    from .units import Units
 
 log = logging.getLogger("replicator.worker")
 
@@ -33,10 +36,12 @@ def worker(
         Literal["console", "json"], typer.Option(metavar="console|json", help="How log lines look.")
     ] = "console",
 ) -> int:
-    """Perform units of the fleet's queue until SIGTERM or Ctrl-C."""
+    """Perform units of the fleet's queue until SIGTERM or Ctrl-C.
+
+    SIGHUP: reload.
+    """
     environ: Mapping[str, str] = context.obj or {}
-    found = load_all(environ, {}, config=config)
-    fleet = _fleet(found)
+    found, fleet = _loaded(environ, config)
     logs.begin(environ, as_json=log_format == "json", quiet=False)
     from replicator.fleet.store import conninfo, open_store
 
@@ -48,10 +53,11 @@ def worker(
         from replicator.fleet.hands import work
         from replicator.target.lease import holder
 
-        stop = threading.Event()
-        with signals.stopping(stop):
+        stop, reload = threading.Event(), threading.Event()
+        with signals.stopping(stop), reloading.hung_up(reload):
             _end_in_time(stop)
             performed = Units(found, environ, store, stop, store.secret())
+            _follow(performed, lambda: _same_queue(_loaded(environ, config), fleet), reload)
             log.info("worker takes units", extra={"queue": store.where, "units": units})
             work(conninfo(fleet), holder(), performed.perform, stop, units=units)
     finally:
@@ -60,14 +66,34 @@ def worker(
     return 0
 
 
-def _fleet(found: Configuration) -> FleetSettings:
-    """The fleet's settings, once all else is right."""
+def _loaded(environ: Mapping[str, str], config: Path | None) -> tuple[Configuration, FleetSettings]:
+    """The configuration, and the fleet's settings in it; all of it is right."""
+    found = load_all(environ, {}, config=config)
     if found.fleet is None:
         raise ConfigError("The configuration has no fleet: give it a table [fleet] with `queue`, a PostgreSQL URL.")
     for job in found.jobs.values():
         for name in job.connections:
             options_of(found.connections[name], job)
-    return found.fleet
+    return found, found.fleet
+
+
+def _same_queue(loaded: tuple[Configuration, FleetSettings], fleet: FleetSettings) -> Configuration:
+    found, now = loaded
+    if now != fleet:
+        raise ConfigError("[fleet] names another queue: restart the worker for that.")
+    return found
+
+
+def _follow(performed: Units, load: Callable[[], Configuration], reload: threading.Event) -> None:
+    """Units that begin after a SIGHUP are performed by the configuration as it is then."""
+
+    def watch() -> None:
+        while not performed.stop.wait(0.5):
+            if reload.is_set():
+                reload.clear()
+                performed.found = reloading.reloaded(load, log) or performed.found
+
+    threading.Thread(target=watch, name="reload", daemon=True).start()
 
 
 def _end_in_time(stop: threading.Event) -> None:

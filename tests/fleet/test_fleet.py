@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,35 @@ def test_a_wait_that_is_long_gives_the_worker_back_and_the_rest_comes_later(tmp_
             assert (second["id"], "Labels") not in read
             assert (second["id"], "TrackingPlanRules") in read
             made.differences()
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_follows_its_configuration_at_sighup_and_keeps_the_old_one_where_the_new_is_broken(
+    tmp_path: Path,
+) -> None:
+    with (
+        databases.fresh("postgresql", tmp_path) as queue,
+        fleet(tmp_path, queue.url, {"a": (queue.url, "one")}, PAGES, rate_limit=9000) as made,
+    ):
+        made.start(1, units=1)
+        assert wait_for(lambda: made.done_since(0), 60), made.log()
+        file, log = tmp_path / "replicator.toml", tmp_path / "worker0.log"
+        right = file.read_text()
+
+        def says(told: str) -> bool:
+            return told in log.read_text()
+
+        for text, told in (
+            (f"{right}evry = 3", "configuration is broken; the old one goes on"),
+            (right.replace("[fleet]", '[fleet]\nschema = "other"'), "restart the worker for that"),
+            (f'{right}\n[jobs.new]\nevery = "1h"\nobjects = ["Labels"]\n', "configuration reloaded"),
+        ):
+            file.write_text(text)
+            made.workers[0].signal(signal.SIGHUP)
+            assert wait_for(partial(says, told), 20), made.log()
+        assert made.daemon
+        made.daemon.send_signal(signal.SIGHUP)
+        assert wait_for(lambda: [run["job"] for run in made.runs("a") if run["status"] == "done"][1:], 60), made.log()
+        assert set(made.stop()) == {0}, made.log()
+        assert [run["job"] for run in made.runs("a")] == ["once", "new"]
+        assert "mistake in this program" not in made.log()
