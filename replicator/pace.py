@@ -19,17 +19,19 @@ _M_ARENA_MAX, _ARENAS = -8, 1
 
 _LOCK = threading.Lock()
 #: What was set when each of the runs began that go on now.
-_RUNS: list[tuple[tuple[int, int, int], float]] = []
+_RUNS: list[tuple[tuple[int, int, int], float, bool]] = []
 
 
 @contextmanager
 def steady() -> Iterator[None]:
     """Sets the pace and puts back what was set before; call it before the threads are started."""
     with _LOCK:
-        _RUNS.append((gc.get_threshold(), sys.getswitchinterval()))
+        _RUNS.append((gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count() > 0))
         if len(_RUNS) == 1:
             few_arenas()
-            gc.freeze()
+            # What somebody else froze is to stay frozen: it cannot be told apart from ours later.
+            if not _RUNS[0][2]:
+                gc.freeze()
             gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
             sys.setswitchinterval(_TURN_SECONDS)
     try:
@@ -37,12 +39,13 @@ def steady() -> Iterator[None]:
     finally:
         with _LOCK:
             # The first of several at once found what was set before all of them.
-            first = _RUNS[0]
+            threshold, interval, frozen = _RUNS[0]
             _RUNS.pop()
             if not _RUNS:
-                gc.set_threshold(*first[0])
-                sys.setswitchinterval(first[1])
-                gc.unfreeze()
+                gc.set_threshold(*threshold)
+                sys.setswitchinterval(interval)
+                if not frozen:
+                    gc.unfreeze()
 
 
 def tidy() -> None:

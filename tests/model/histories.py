@@ -27,7 +27,7 @@ def run(kind: str, number: int, seed: int) -> None:
         assert replica.run(*WORDS, history=frozenset(WORDS)).status == "done"
         replica.close()
         base.keep()
-        machine = type("Machine", (Histories,), {"base": base})
+        machine = type("Machine", (Histories,), {"base": base, "replica": replica})
         hypothesis.seed(seed)(machine)
         try:
             run_state_machine_as_test(machine, settings=_settings(number))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import update
 
 from replicator.errors import ReplicatorError, RunLocked
-from replicator.pace import tidy
 from replicator.run import RunResult
 from replicator.segment.limits import Limits
 from replicator.target.bookkeeping import bookkeeping
@@ -29,20 +27,22 @@ _deeds, _which = st.sampled_from(DEEDS), st.integers(0, 5)
 _words = st.sampled_from((WORDS, WORDS[:1], WORDS[1:2], WORDS[1:]))
 #: Whether what was read a while ago is read again; without, children are read for parents that moved.
 _reread = st.booleans()
-#: The histories of this process so far; now and then what they left goes, as in a daemon.
-_ended, _TIDY_EVERY = count(1), 10
 
 
 class Histories(RuleBasedStateMachine):
-    """Each history begins with a replica that is in step; `base` holds it."""
+    """Each history begins with a replica that is in step; `base` holds it.
+
+    It is one for all of them: describing tables and compiling statements anew would be a quarter of a history's work.
+    """
 
     base: Base
+    replica: Replica
 
     def __init__(self) -> None:
         super().__init__()
         self.base.restore()
         self.world = World()
-        self.replica = Replica(self.base.url, self.world.network)
+        self.replica.network = self.world.network
         self.epoch = 0
         #: What the token may not read, from one run to the next.
         self.forbidden: set[str] = set()
@@ -160,5 +160,3 @@ class Histories(RuleBasedStateMachine):
             assert not checks.unequal(self.replica, self.world)
         finally:
             self.replica.close()
-            if next(_ended) % _TIDY_EVERY == 0:
-                tidy()

@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import UsageError
-from replicator.pace import tidy
 from replicator.sync.model import Policy
 from replicator.sync.resolve import Side
 from tests import databases
@@ -50,13 +49,15 @@ FAULTS = (
 
 
 class History:
-    """One history, of as many databases as there are URLs; they are empty, or as after their first pull."""
+    """One history, of as many databases as there are replicas; they are empty, or as after their first pull."""
 
-    def __init__(self, urls: Sequence[str], seed: int) -> None:
+    def __init__(self, replicas: Sequence[Replica], seed: int) -> None:
         self.random = random.Random(seed)
         self.wire = Wire()
         self.deeds = Deeds(self.random, self.wire)
-        self.sites = [Site(Replica(url, self.wire), self.wire, self.random.choice(POLICIES)) for url in urls]
+        self.sites = [Site(each, self.wire, self.random.choice(POLICIES)) for each in replicas]
+        for each in replicas:
+            each.network = self.wire
         self.told = self.deeds.told
         self.told.append(f"policies {[site.policy for site in self.sites]}")
 
@@ -232,9 +233,9 @@ def _rule(each: dict[str, Any]) -> tuple[Any, ...]:
     return each["type"], each.get("key") or "", float(each["version"]), json.dumps(read, sort_keys=True)
 
 
-def run(urls: Sequence[str], seed: int) -> None:
-    """One history in databases that are empty or as after `first_pull`; raises AssertionError with what was done."""
-    history = History(urls, seed)
+def run(replicas: Sequence[Replica], seed: int) -> None:
+    """One history of databases that are empty or as after `first_pull`; raises AssertionError with what was done."""
+    history = History(replicas, seed)
     try:
         history.perform()
     except Exception as error:
@@ -242,32 +243,34 @@ def run(urls: Sequence[str], seed: int) -> None:
         raise AssertionError(f"history {seed}: {type(error).__name__}: {error}\n{done}") from error
     finally:
         DEATH.is_over()
-        for site in history.sites:
-            site.replica.close()
-        # What descriptions of tables leave are cycles, and a process lives through hundreds of histories.
-        tidy()
+        for replica in replicas:
+            replica.close()
 
 
-def first_pull(url: str) -> None:
+def first_pull(url: str) -> Replica:
     """With it done once, a database can be put back to it, which is quicker than to begin with an empty one."""
     wire = Wire()
-    site = Site(Replica(url, wire), wire)
+    replica = Replica(url, wire)
     try:
-        assert site.pull().status == "done"
+        assert Site(replica, wire).pull().status == "done"
     finally:
-        site.replica.close()
+        replica.close()
+    return replica
 
 
 @contextmanager
-def bases(kind: str, folder: Path) -> Iterator[list[Base]]:
-    """Two databases of that kind, both as after their first pull."""
+def bases(kind: str, folder: Path) -> Iterator[list[tuple[Base, Replica]]]:
+    """Two databases of that kind, both as after their first pull.
+
+    Each has one replica for all histories: what describes tables and statements is a quarter of a history's work.
+    """
     with ExitStack() as stack:
         found = []
         for name in ("one", "two"):
             (folder / name).mkdir()
-            found.append(stack.enter_context(places.opened(kind, folder / name)))
-            first_pull(found[-1].url)
-            found[-1].keep()
+            base = stack.enter_context(places.opened(kind, folder / name))
+            found.append((base, first_pull(base.url)))
+            base.keep()
         yield found
 
 
@@ -282,10 +285,10 @@ def histories(kind: str, seeds: Sequence[int]) -> list[str]:
     ):
         for seed in seeds:
             used = both if seed % 3 == 0 else both[:1]
-            for base in used:
+            for base, _ in used:
                 base.restore()
             try:
-                run([base.url for base in used], seed)
+                run([replica for _, replica in used], seed)
             except AssertionError as error:
                 broken.append(str(error))
     return broken

@@ -13,6 +13,8 @@ import pytest
 
 from tests.databases import Database
 from tests.model.push import histories, run
+from tests.model.sides import Wire
+from tests.scenarios.replica import Replica
 
 #: Each part is a test of its own, so that all cores have some.
 PARTS = 10
@@ -22,7 +24,7 @@ NUMBER = int(os.environ.get("REPLICATOR_TEST_TWO_WAY_HISTORIES", "60"))
 @pytest.mark.parametrize("seed", range(15))
 def test_both_sides_of_a_random_history_come_to_the_same_and_no_edit_is_lost(seed: int, tmp_path: Path) -> None:
     databases = ("one", "two") if seed % 3 == 0 else ("one",)
-    run([f"sqlite:///{tmp_path / name}.db" for name in databases], seed)
+    run([Replica(f"sqlite:///{tmp_path / name}.db", Wire()) for name in databases], seed)
 
 
 @pytest.mark.slow
