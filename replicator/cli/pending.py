@@ -17,6 +17,7 @@ from .text import plural
 if TYPE_CHECKING:
     from replicator.edits import Edit
     from replicator.settings import Settings
+    from replicator.sync.model import Step
     from replicator.target.database import Target
 
 #: Rows of a table that cannot be written: what is larger is looked at by name.
@@ -115,12 +116,17 @@ def _text(found: Sequence[Edit], where: str) -> str:
 
 
 def _shown(edit: Edit) -> Iterator[str]:
-    known_as = ", ".join(str(value) for value in edit.known_as.values() if value is not None)
-    yield f"{edit.object} {edit.id}" + (f" ({known_as})" if known_as else "") + f": {_DEEDS[edit.kind]}"
+    yield f"{titled(edit)}: {_DEEDS[edit.kind]}"
     for field in edit.fields if edit.kind in {"update", "create"} else ():
         yield from changed(field.name, field.base, field.local, added=edit.kind == "create")
     for why in edit.refused:
         yield f"  cannot be sent: {why}"
+
+
+def titled(of: Edit | Step) -> str:
+    """Object, id, and by what people know the record."""
+    known_as = ", ".join(str(value) for value in of.known_as.values() if value is not None)
+    return f"{of.object} {of.id}" + (f" ({known_as})" if known_as else "")
 
 
 def changed(

@@ -85,9 +85,8 @@ def text(steps: Sequence[Step], where: str) -> str:
 
 
 def _step(step: Step) -> Iterator[str]:
-    known_as = ", ".join(str(value) for value in step.known_as.values() if value is not None)
     reason = f" ({step.reason})" if step.reason else ""
-    yield f"{step.object} {step.id} ({known_as}): {_DEEDS[step.action]}{reason}"
+    yield f"{pending.titled(step)}: {_DEEDS[step.action]}{reason}"
     for change in step.changes:
         yield from pending.changed(
             change.name, change.before, change.after, added=step.action == "create", labels=("in Segment", "sent")

@@ -16,6 +16,7 @@ import typer
 from replicator.errors import UsageError
 
 from . import alerting, connection, options, plans, replicate, sending
+from .pending import titled
 from .text import plural
 
 if TYPE_CHECKING:
@@ -230,7 +231,9 @@ def told(done: Sequence[Done], where: str) -> str:
     lines = []
     for each in done:
         why = f": {each.error}" if each.error else ""
-        lines.append(f"{each.step.object} {each.step.id}: {each.step.action} {each.outcome}{why}")
+        # A step that was never to be sent is called as its outcome is.
+        action = "" if each.step.action == each.outcome else f"{each.step.action} "
+        lines.append(f"{titled(each.step)}: {action}{each.outcome}{why}")
     told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(each.outcome for each in done).items())
     if any(each.outcome == "conflict" for each in done):
         told += "; `replicator conflicts` shows the conflicts"

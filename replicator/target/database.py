@@ -144,13 +144,15 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
     try:
         with target.reading() as connection:
             server = dialect.inspect(connection)
+            # A URL of mysql:// may lead to MariaDB, and the other way round.
+            where = where.replace(dialect.title, server.split()[0], 1)
             if place.schema == engine.dialect.default_schema_name:
                 # One place has one name, or two runs could hold a lease each for the same tables.
                 place = replace(place, schema="")
     except BaseException:
         engine.dispose()
         raise
-    return replace(target, server=server, place=place)
+    return replace(target, where=where, server=server, place=place)
 
 
 def _parse(url: str) -> URL:

@@ -74,7 +74,7 @@ def kill_sessions(replica: Replica) -> None:
     """As a restart or a failover of the server does to every session of this database."""
     replica.engine.dispose()
     url = make_url(replica.url)
-    engine = create_engine(databases.server(url.get_backend_name().replace("mysql", "mariadb")), poolclass=NullPool)
+    engine = create_engine(databases.server(replica.target.server.split()[0].lower()), poolclass=NullPool)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as admin:
         if url.get_backend_name() == "postgresql":
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
