@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from replicator.rows import Layout
     from replicator.target.database import Target
 
+FINGERPRINT = "_fingerprint"
 Policy = Literal["evolve", "freeze", "fail"]
 
 
@@ -218,14 +219,17 @@ def _alter(connection: Connection, changes: Sequence[SchemaChange]) -> None:
     from alembic.operations import Operations
 
     operations = Operations(MigrationContext.configure(connection))
+    filled = [each for each in changes if _is_objects(each.table) and not isinstance(each, RenameColumn)]
+    lost = {each.table.name for each in filled if isinstance(each, AddColumn) and each.column.name == FINGERPRINT}
+    for name, table in {change.table.name: change.table for change in filled}.items():
+        if name not in lost:
+            # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty. Where
+            # DDL commits, the first change commits this too: whatever is killed afterwards, the rows are read again.
+            connection.execute(table.update().values(_fingerprint=""))
     for change in changes:
         if isinstance(change, AddColumn) and _is_objects(change.table):
             _forget_in_base(connection, change)
         _perform(operations, change)
-    filled = [each for each in changes if _is_objects(each.table) and not isinstance(each, RenameColumn)]
-    for table in {change.table.name: change.table for change in filled}.values():
-        # Another layout: no stored fingerprint may count as unchanged, or the new column would stay empty.
-        connection.execute(table.update().values(_fingerprint=""))
 
 
 def _is_objects(table: Table) -> bool:
@@ -288,7 +292,9 @@ def _perform(operations: Any, change: SchemaChange) -> None:
             for statement in table.info.get("helpers", ()):
                 operations.execute(text(statement))
         case AddColumn(table=table, column=column):
-            new = Column(column.name, column.type, nullable=True)
+            # None of the rows is as a listing says: a missing fingerprint would be equal to none, and never differ.
+            default = "" if column.name == FINGERPRINT else None
+            new = Column(column.name, column.type, nullable=True, server_default=default)
             operations.add_column(table.name, new, schema=table.schema)
         case RenameColumn(table=table, column=column, was=was):
             quote = operations.get_context().dialect.identifier_preparer

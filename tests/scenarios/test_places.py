@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from replicator.run import RunResult
 from replicator.sandbox import Request, Response, Sandbox
@@ -131,6 +132,27 @@ def test_a_column_that_somebody_dropped_is_added_again_and_filled(replica: Repli
     assert result(run, "Transformations").updated == len(names)
     assert {row["id"]: row["name"] for row in replica.rows("transformations")} == names
     assert any("name" in row["change"] for row in replica.books("schema_changes"))
+
+
+@pytest.mark.parametrize("column", ["name", "_fingerprint"])
+def test_a_column_is_filled_though_the_run_that_added_it_was_cut_off_right_afterwards(
+    replica: Replica, column: str
+) -> None:
+    """Where DDL commits, the column is there, and nothing else of that run is."""
+    replica.run("Transformations")
+    rows = {row["id"]: (row["name"], row["_fingerprint"]) for row in replica.rows("transformations")}
+    replica.do(f"ALTER TABLE transformations DROP COLUMN {column}")
+
+    def cut_off(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "ADD COLUMN" in statement:
+            raise RuntimeError("cut off")
+
+    event.listen(replica.target.engine, "after_cursor_execute", cut_off)
+    with pytest.raises(RuntimeError, match="cut off"):
+        replica.run("Transformations")
+    event.remove(replica.target.engine, "after_cursor_execute", cut_off)
+    assert replica.run("Transformations").status == "done"
+    assert {row["id"]: (row["name"], row["_fingerprint"]) for row in replica.rows("transformations")} == rows
 
 
 def test_a_column_of_the_users_own_is_left_alone(replica: Replica) -> None:
