@@ -28,6 +28,11 @@ ReplicatorError                       exit code 1: the run failed
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 
 class ReplicatorError(Exception):
     """One sentence for a person: what, which, why, and the next step; never a secret."""
@@ -146,7 +151,11 @@ class NeedsPerson(ReplicatorError):
 
 
 class MassDeletion(NeedsPerson):
-    """More rows would vanish than the guard allows."""
+    """More rows would vanish than the guard allows; `going` are the first of them."""
+
+    def __init__(self, message: str, going: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.going = going
 
 
 class Interrupted(ReplicatorError):

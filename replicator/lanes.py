@@ -15,7 +15,7 @@ from replicator.about import Threads, about
 from replicator.due import ALWAYS
 from replicator.edits import respell
 from replicator.encoder import Encoder
-from replicator.errors import Inaccessible, Interrupted, NeedsPerson, PutOff, ReplicatorError
+from replicator.errors import Inaccessible, Interrupted, MassDeletion, NeedsPerson, PutOff, ReplicatorError
 from replicator.hints import TRAIL, Hints, Moved
 from replicator.options import reads_details
 from replicator.outcome import ObjectResult, Progress, Status
@@ -120,7 +120,8 @@ class Lanes:
             started = self._replicate(thing, self._layout(thing), figures)
             return _told(thing, figures)
         except ReplicatorError as error:
-            return self._fail(thing, figures, started, *self._judged(error))
+            going = exact.dump(error.going) if isinstance(error, MassDeletion) else None
+            return self._fail(thing, figures, started, *self._judged(error), going)
         except Exception as error:
             log.debug("object failed", exc_info=error)
             why = f"{thing.name} failed by a mistake in this program ({type(error).__name__}); please report it."
@@ -153,7 +154,13 @@ class Lanes:
         return None
 
     def _fail(
-        self, thing: Object, figures: Figures, started: datetime | None, status: Status, why: str
+        self,
+        thing: Object,
+        figures: Figures,
+        started: datetime | None,
+        status: Status,
+        why: str,
+        going: str | None = None,
     ) -> ObjectResult:
         result = _told(thing, figures, status, why)
         name, around = thing.name, self.around
@@ -163,7 +170,7 @@ class Lanes:
                 began = started or around.target.dialect.now(connection)
                 around.ledger.object(connection, name, began, {**_ledger_row(result), "error": why, "complete": False})
                 ours = {"run_id": around.ledger.run_id, "epoch": around.lease.epoch}
-                self.state.write(connection, name, status=status, message=why, **ours)
+                self.state.write(connection, name, status=status, message=why, going=going, **ours)
         except ReplicatorError as error:
             log.warning("the ledger could not be written", extra={"object": name, "why": str(error)})
         return result

@@ -3,7 +3,7 @@
 settings         mask key, the workspace that this database belongs to, what renamed columns are called
 runs             one row a run: when, who, how it ended
 run_objects      one row an object of a run: counts, requests, seconds, error; the completeness certificate
-object_state     one row an object: bookmark, last complete listing, count, set of ids, epoch of the lock that wrote it
+object_state     one row an object: bookmark, last complete listing, count, set of ids, lock's epoch, held deletions
 listings         each partition's last finished listing: when, by which mark, how many records, which ids and pages
 details          for what each record's details were read last, and when
 checkpoints      where an unfinished listing goes on; empty while nothing is unfinished
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from replicator.target.dialects import Dialect
 
 #: The newest revision in migrations/versions; a test holds the two together.
-REVISION = "0010"
+REVISION = "0011"
 PREFIX = "_replicator_"
 
 
@@ -127,6 +127,7 @@ def bookkeeping(dialect: Dialect) -> Bookkeeping:
             Column("message", long),
             Column("ids", word),
             Column("epoch", BigInteger),
+            Column("going", long),
         ),
         listings=table(
             "listings",

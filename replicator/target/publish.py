@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A listing may make this many rows vanish, or this share of them, whichever is more (product.md, Deletes).
 GUARD_ROWS, GUARD_SHARE = 10, 0.2
+#: So many of the rows that would go are named.
+SHOWN = 20
 
 #: What the listing is the whole truth about: every row, the rows of the partitions it finished, or no absence at all.
 Extent = Literal["whole", "partitions", "none"]
@@ -167,7 +169,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         counts = replace(counts, duplicates=duplicates, kept=publication.kept)
         if counts.absent and counts.duplicates and not publication.repeats:
             raise _Moved(counts.absent)
-        _guard(name, counts, publication)
+        _guard(name, counts, publication, merge)
         if counts.absent and not publication.confirmed:
             raise Unconfirmed(counts.absent)
         if publication.history:
@@ -430,8 +432,20 @@ class _Merge:
 
     def remove(self) -> None:
         """What this publication buried."""
-        mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)
-        self.connection.execute(delete(self.table).where(*mine))
+        self.connection.execute(delete(self.table).where(*self._buried))
+
+    def buried(self, most: int) -> list[dict[str, Any]]:
+        """The first of that, by the columns that tell rows and people tell records apart."""
+        thing = self.stage.layout.object
+        secret = {each.name for each in thing.columns if each.secret}
+        names = dict.fromkeys((self.stage.layout.primary_key, *thing.key, *thing.natural))
+        columns = [self.table.c[name] for name in names if name in self.table.c and name not in secret]
+        rows = self.connection.execute(select(*columns).where(*self._buried).order_by(*columns[:1]).limit(most))
+        return [dict(row) for row in rows.mappings()]
+
+    @property
+    def _buried(self) -> tuple[ColumnElement[bool], ...]:
+        return self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id
 
     def remove_unwanted(self) -> None:
         """A tombstone says that a record is gone; these are there, and only not wanted."""
@@ -454,7 +468,7 @@ def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:
         return [dict(row) for row in rows.mappings()]
 
 
-def _guard(name: str, counts: Counts, publication: Publication) -> None:
+def _guard(name: str, counts: Counts, publication: Publication, merge: _Merge) -> None:
     """After the fact, which spares a join: the transaction is undone."""
     lived = counts.live - counts.inserted + counts.deleted
     if publication.allow_deletes or counts.deleted <= max(GUARD_ROWS, lived * GUARD_SHARE):
@@ -464,5 +478,6 @@ def _guard(name: str, counts: Counts, publication: Publication) -> None:
         what = f"would go, of which {counts.left} no longer pass `where`"
     raise MassDeletion(
         f"{name}: {counts.deleted} of {lived} rows {what}, more than the guard lets vanish at once;"
-        f" nothing was changed. If that is right, run again with --allow-deletes {name}."
+        f" nothing was changed. If that is right, run again with --allow-deletes {name}.",
+        merge.buried(SHOWN),
     )

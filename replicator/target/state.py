@@ -32,6 +32,8 @@ class ObjectState:
     ids: str | None = None
     #: Of the lock under which this row was written last.
     epoch: int | None = None
+    #: JSON: the first rows that a deletion which waits for a person would take, by the columns that tell them apart.
+    going: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class State:
     def write(self, connection: Connection, name: str, **values: Any) -> None:
         """Changes those columns of the object's state, making its row if need be."""
         table = self.books.object_state
+        if "status" in values:
+            values = {"going": None} | values
         changed = connection.execute(update(table).where(*self._mine(table, name)).values(**values)).rowcount
         if not changed and connection.execute(select(table.c.object).where(*self._mine(table, name))).first() is None:
             connection.execute(insert(table).values(scope=self.scope, object=name, **({"status": "new"} | values)))

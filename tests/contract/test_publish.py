@@ -85,8 +85,9 @@ def test_records_that_come_twice_while_others_are_missing_bury_nothing(plans_rep
 def test_more_than_the_guard_allows_never_vanishes_without_a_word(plans_replica: Replica) -> None:
     plans_replica.load(plans(100))
     before, state = plans_replica.rows(), plans_replica.object_state()
-    with pytest.raises(MassDeletion, match=r"Plans: 21 of 100 rows .*--allow-deletes Plans"):
+    with pytest.raises(MassDeletion, match=r"Plans: 21 of 100 rows .*--allow-deletes Plans") as held:
         plans_replica.load(plans(79))
+    assert held.value.going == [{"id": each["id"]} for each in plans(100)[79:99]]
     assert plans_replica.rows() == before
     assert plans_replica.object_state().records == state.records
     assert plans_replica.load(plans(80)).deleted == 20

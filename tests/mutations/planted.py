@@ -144,8 +144,8 @@ MUTATIONS = (
     Mutation(
         "hard deletes take earlier tombstones along",
         "target/publish.py",
-        "mine = (self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id)",
-        "mine = (self.table.c._deleted_at.is_not(None),)",
+        "return self.table.c._deleted_at.is_not(None), self.table.c._run_id == self.publication.run_id",
+        "return (self.table.c._deleted_at.is_not(None),)",
         PUBLISH + INCREMENTAL,
     ),
     Mutation(

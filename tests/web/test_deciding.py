@@ -137,6 +137,9 @@ def test_deletions_are_approved_for_one_run_by_whoever_logged_in(replicator: Run
         wait_for(lambda: "Deletions wait for approval: Suppressions" in visitor.get("/").words)
         page = visitor.get("/c/acme/deletes").words
         assert "600 of 600 rows are no longer in Segment" in page
+        assert "The first 20 of the rows that would go" in page
+        first = [row[0] for row in acme.rows("SELECT _key FROM suppressions ORDER BY _key LIMIT 21")]
+        assert [key in page for key in first] == [True] * 20 + [False]
         answer = visitor.post("/c/acme/deletes/Suppressions", {"deed": "approve"}, page="/c/acme/deletes")
         assert (answer.status, answer.headers["location"]) == (303, "/c/acme/deletes?said=approve")
         page = visitor.get("/c/acme/deletes?said=approve").words
@@ -149,6 +152,7 @@ def test_deletions_are_approved_for_one_run_by_whoever_logged_in(replicator: Run
         assert acme.rows("SELECT count(*) FROM _replicator_decisions") == [(1,)]
         assert acme.run() == 0
         assert acme.rows("SELECT count(*) FROM suppressions WHERE _deleted_at IS NULL") == [(0,)]
+        assert acme.rows("SELECT going FROM _replicator_object_state WHERE object = 'Suppressions'") == [(None,)]
         page = visitor.get("/c/acme/deletes").words
         assert "No deletions wait" in page
         assert re.search(r"Suppressions a run (now|\d+ s ago)", page)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from replicator import exact
+from replicator.catalog import by_name
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.decisions import TAKEN_BACK, Decisions
 from replicator.target.state import State
 from replicator.web.pages import common
+from replicator.web.veil import shown
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from replicator.target.state import ObjectState
 
 _DECISIONS = 20
 
@@ -34,13 +39,21 @@ def listed(request: Request) -> Response:
         request,
         "deletes.html",
         "deletes",
-        held=held,
+        held=[(state, *_going(state)) for state in held],
         approved=approved,
         decided=decided,
         taken_back=TAKEN_BACK,
         now=now,
         said=request.query_params.get("said", ""),
     )
+
+
+def _going(state: ObjectState) -> tuple[list[str], list[list[Any]]]:
+    """The first of the rows that would go: the names of their columns, and the values."""
+    thing, rows = by_name.get(state.object), exact.load(state.going) if state.going else []
+    if thing is None or not rows:
+        return [], []
+    return list(rows[0]), [[shown(thing, name, value) for name, value in row.items()] for row in rows]
 
 
 def decide(request: Request) -> Response:
