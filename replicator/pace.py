@@ -19,19 +19,17 @@ _M_ARENA_MAX, _ARENAS = -8, 1
 
 _LOCK = threading.Lock()
 #: What was set when each of the runs began that go on now.
-_RUNS: list[tuple[tuple[int, int, int], float, bool]] = []
+_RUNS: list[tuple[tuple[int, int, int], float]] = []
 
 
 @contextmanager
 def steady() -> Iterator[None]:
     """Sets the pace and puts back what was set before; call it before the threads are started."""
     with _LOCK:
-        _RUNS.append((gc.get_threshold(), sys.getswitchinterval(), gc.get_freeze_count() > 0))
+        _RUNS.append((gc.get_threshold(), sys.getswitchinterval()))
         if len(_RUNS) == 1:
             few_arenas()
-            # What somebody else froze is to stay frozen: it cannot be told apart from ours later.
-            if not _RUNS[0][2]:
-                gc.freeze()
+            gc.freeze()
             gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
             sys.setswitchinterval(_TURN_SECONDS)
     try:
@@ -39,13 +37,12 @@ def steady() -> Iterator[None]:
     finally:
         with _LOCK:
             # The first of several at once found what was set before all of them.
-            threshold, interval, frozen = _RUNS[0]
+            first = _RUNS[0]
             _RUNS.pop()
             if not _RUNS:
-                gc.set_threshold(*threshold)
-                sys.setswitchinterval(interval)
-                if not frozen:
-                    gc.unfreeze()
+                gc.set_threshold(*first[0])
+                sys.setswitchinterval(first[1])
+                gc.unfreeze()
 
 
 def tidy() -> None:

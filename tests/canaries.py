@@ -22,10 +22,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ReplicatorError
+from tests import databases
 from tests.databases import PASSWORD_WORD
 
 TOKEN_WORD = "TokenCanary"
@@ -217,7 +218,7 @@ def _in_file(path: Path) -> Iterator[tuple[str, str]]:
 
 def in_server(url: str) -> list[tuple[str, str]]:
     """What all tables of that database hold, as the server writes it; SQLite's is a file."""
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = databases.engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         is_postgres = engine.dialect.name == "postgresql"
         if is_postgres:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from collections import Counter
@@ -28,12 +27,6 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(canaries)
-
-
-def pytest_collection_finish() -> None:
-    """The tests themselves, some 300,000 objects, stay until the end: looking through them each time finds nothing."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tests import containers
@@ -98,6 +99,12 @@ def server(kind: str) -> URL:
     )
 
 
+def engine(url: str | URL, **asked: Any) -> Engine:
+    """One of the tests' own. Not encrypted: MySQL's driver would read this machine's certificates each time."""
+    is_mysql = make_url(url).get_backend_name() in {"mysql", "mariadb"}
+    return create_engine(url, connect_args={"ssl_disabled": True} if is_mysql else {}, **asked)
+
+
 def _answers(url: URL) -> bool:
     try:
         with _connected(url):
@@ -108,8 +115,7 @@ def _answers(url: URL) -> bool:
 
 @contextmanager
 def _connected(url: URL) -> Iterator[Connection]:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool, connect_args={"connect_timeout": 10})
-    with engine.connect() as connection:
+    with engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
         yield connection
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from tests import databases
@@ -23,7 +23,7 @@ class Base:
 
     def engine(self) -> Engine:
         """Every process of the sweep is forked: no connection may be open at that moment."""
-        return create_engine(self.url, poolclass=NullPool)
+        return databases.engine(self.url, poolclass=NullPool)
 
     def keep(self) -> None:
         match self.kind:
@@ -91,7 +91,7 @@ def opened(kind: str, folder: Path) -> Iterator[Base]:
 
 def sever(kind: str, url: str) -> None:
     """Ends every connection to that database, from the server's side."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = databases.engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         if kind == "postgresql":
             others = "datname = current_database() AND pid <> pg_backend_pid()"

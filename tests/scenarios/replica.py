@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Engine, MetaData, create_engine, inspect, text
+from sqlalchemy import Engine, MetaData, inspect, text
 
 from replicator.catalog import OBJECTS, select
 from replicator.catalog.model import Object
@@ -19,7 +19,7 @@ from replicator.segment.client import Client, Wait
 from replicator.segment.token import Token
 from replicator.target.database import Place, Target, open_target
 from replicator.target.schema import object_table
-from tests import canaries
+from tests import canaries, databases
 from tests.scenarios.network import Network
 
 ROWS_BY = ("_run_id", "_synced_at")
@@ -57,7 +57,7 @@ class Replica:
     def __init__(self, url: str, network: Network, *, token: str | None = None, place: Place | None = None) -> None:
         self.url, self.network, self.place = url, network, place
         self.token = token or canaries.TOKEN
-        self.engine: Engine = create_engine(url)
+        self.engine: Engine = databases.engine(url)
         self.target: Target = open_target(url, place)
 
     def run(

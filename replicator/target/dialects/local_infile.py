@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pymysql import err
 from pymysql.connections import Connection, MySQLResult
@@ -47,6 +48,8 @@ class OfferingConnection(_Base):
     offered: bytes | None = None
     _result: Any
     server_status: int
+    #: Of all connections that may be encrypted and check nothing: making one reads the machine's certificates, 20 ms.
+    _unchecked: ClassVar[SSLContext | None] = None
 
     @contextmanager
     def offering(self, data: bytes) -> Iterator[None]:
@@ -56,6 +59,14 @@ class OfferingConnection(_Base):
             yield
         finally:
             self.offered = None
+
+    def _create_ssl_ctx(self, asked: Any) -> SSLContext:
+        if not asked and (known := OfferingConnection._unchecked):
+            return known
+        made: SSLContext = super()._create_ssl_ctx(asked)  # type: ignore[misc] # not in its stubs
+        if not asked:
+            OfferingConnection._unchecked = made
+        return made
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:  # noqa: FBT001, FBT002 - as its base has it
         self._result = None
