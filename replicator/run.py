@@ -125,7 +125,10 @@ def _with_approvals(target: Target, options: Options, ledger: Ledger, held: leas
     names = {thing.name for thing in with_parents(options.objects)}
     with target.begin() as connection:
         held.check(connection)
-        approved = Decisions(target).use(connection, names, ledger.run_id)
+        decisions = Decisions(target)
+        approved = decisions.use(connection, names, ledger.run_id)
+        if options.job:  # whoever asked for this run has it
+            decisions.begun(connection, options.job, ledger.run_id)
     if approved:
         log.info("deletions were approved", extra={"objects": ", ".join(sorted(approved))})
     return replace(options, allow_deletes=options.allow_deletes | approved)

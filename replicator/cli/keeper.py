@@ -51,6 +51,7 @@ class Keeper(threading.Thread):
         self.connection, self.settings, self.jobs, self.environ = name, settings, jobs, environ
         self._before = before
         self._over = threading.Event()
+        self._woken = threading.Event()
         #: Ends the run that goes on after its page.
         self._asked_to_stop = threading.Event()
         self._failures = 0
@@ -80,9 +81,14 @@ class Keeper(threading.Thread):
     def _alive(self) -> None:
         self._seen = time.monotonic()
 
+    def wake(self) -> None:
+        """Somebody asked for a run."""
+        self._woken.set()
+
     def end(self, *, now: bool) -> None:
         """No further run; `now`: the one that goes on stops after its page."""
         self._over.set()
+        self.wake()
         if now:
             self._asked_to_stop.set()
             if before := self._before:
@@ -101,11 +107,12 @@ class Keeper(threading.Thread):
                 self._sleep(self._next())
 
     def _sleep(self, seconds: float) -> None:
-        """By the clock on the wall, which goes on while the machine sleeps."""
+        """By the clock on the wall, which goes on while the machine sleeps; until somebody wakes it."""
         until = time.time() + seconds
         self._alive()
-        while (left := until - time.time()) > 0 and not self._over.wait(min(left, _LOOK)):
+        while (left := until - time.time()) > 0 and not self._woken.wait(min(left, _LOOK)):
             self._alive()
+        self._woken.clear()
 
     def _next(self) -> float:
         """Performs the job whose turn it is, and says in how many seconds to look again."""

@@ -40,6 +40,9 @@ class Kept:
     def jobs(self, name: str) -> Sequence[Job]:
         return self._keeper(name).jobs
 
+    def wake(self, name: str) -> None:
+        self._keeper(name).wake()
+
     def turns(self, name: str, target: Target) -> Sequence[Turn]:
         found, _ = turns.of(target, name, list(self.jobs(name)))
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,16 @@ class Turn:
 
 def of(target: Target, connection: str, jobs: list[Job]) -> tuple[list[Turn], datetime]:
     """The turns of the jobs that have a schedule, by the database's clock, and what time it is there."""
+    from replicator.target.decisions import Decisions
+
     with target.reading() as reading:
         now = target.dialect.now(reading)
-    return [_turn(target, connection, job, now) for job in jobs], now
+        asked = Decisions(target).asked(reading)
+    found = [_turn(target, connection, job, now) for job in jobs]
+    # What somebody asked for is due now; not while it runs, but then.
+    return [
+        replace(each, due=min(each.due, now)) if each.due and each.job.name in asked else each for each in found
+    ], now
 
 
 def _turn(target: Target, connection: str, job: Job, now: datetime) -> Turn:

@@ -32,12 +32,15 @@ def _note(settings: Settings, chosen: Options, error: ReplicatorError) -> None:
     from replicator.ledger import Ledger
     from replicator.target import migrate
     from replicator.target.bookkeeping import bookkeeping
+    from replicator.target.decisions import Decisions
 
     target = connection.open_database(settings)
     try:
         migrate.migrate(target, allowed=settings.migrate)
         ledger = Ledger(target, bookkeeping(target.dialect), uuid.uuid4().hex)
         ledger.begin(chosen.mode, chosen.job)
+        with target.begin() as writing:
+            Decisions(target).begun(writing, str(chosen.job), ledger.run_id)
         ledger.finish("failed", str(error), {})
     finally:
         target.close()

@@ -14,7 +14,7 @@ push_journal     each write to Segment: what, for which record, before, after, h
 conflicts        edits that the workspace contradicts, with all three versions, until a person decides
 alerts           what needs a person: since when, why, and when it was over
 alert_tells      which channel was told what of each, or when it is tried again
-decisions        what persons decided: deletions that the next run may perform, conflicts; who, when, which run used it
+decisions        what persons decided: deletions that a run may perform, runs, conflicts; who, when, used by which run
 """
 
 from __future__ import annotations

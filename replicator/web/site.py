@@ -50,6 +50,9 @@ class Site(Protocol):
 
     def jobs(self, name: str) -> Sequence[Job]: ...
 
+    def wake(self, name: str) -> None:
+        """Its thread looks at once what is due."""
+
     def silent(self, name: str) -> float | None:
         """For how many seconds its thread gave no sign of life, if that is too long."""
 

@@ -60,7 +60,7 @@ MUTATIONS = (
     Mutation(
         "an approval of deletions holds for every run",
         "target/decisions.py",
-        "            self._end(connection, mine, run_id)\n",
+        '            self._end(connection, "deletes", mine, run_id)\n',
         "            pass\n",
         APPROVAL,
     ),

@@ -170,6 +170,15 @@ def test_a_conflict_of_code_is_merged_by_hand_and_another_taken_from_there(acme:
     assert acme.plan() == (plan, "Theirs")
 
 
+def test_a_job_is_asked_for_by_the_button_beside_it(acme: Scene, browser: Browser) -> None:
+    with serving(ENVIRON) as visitor, opened(browser, visitor.port, width=NARROW) as page:
+        log_in(page)
+        page.get_by_role("button", name="Run now often of acme").click()
+        expect(page.get_by_role("status")).to_contain_text("the job runs as soon as this connection is free")
+        expect(page.get_by_role("row", name="often")).to_contain_text("due now")
+    assert acme.rows("SELECT object, decided_by FROM _replicator_decisions") == [("often", "Ada")]
+
+
 def test_deletions_are_approved_with_the_keyboard_alone(acme: Scene, browser: Browser) -> None:
     acme.holding()
     with serving(ENVIRON) as visitor, opened(browser, visitor.port) as page:

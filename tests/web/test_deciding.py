@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from replicator.cli import connection
+from replicator.cli.keeper import Keeper
 from replicator.run import holding
 from replicator.settings import load_all
 from tests.cli.running import Run
@@ -174,6 +175,45 @@ def test_an_approval_can_be_taken_back(acme: Scene, visitor: Visitor) -> None:
     assert acme.rows("SELECT count(*) FROM suppressions WHERE _deleted_at IS NULL") == [(600,)]
     for path, deed in (("Suppressions", "delete"), ("Nothing", "approve")):
         assert visitor.post(f"{page}/{path}", {"deed": deed}, page=page).status == 404
+
+
+def test_a_job_is_run_now_by_a_button_once_however_often_it_is_pressed(acme: Scene) -> None:
+    found = load_all(ENVIRON, {})
+    keeper = Keeper("acme", found.connections["acme"], list(found.jobs.values()), ENVIRON, None)
+    keeper.start()
+    try:
+        with serving(ENVIRON, keepers={"acme": keeper}) as visitor:
+            assert "Run now often of acme" in visitor.get("/").words
+            with connection.books(found.connections["acme"]) as target, holding(target, "full") as (other, _):
+                for _ in range(2):
+                    answer = visitor.post("/c/acme/jobs/often")
+                    assert (answer.status, answer.headers["location"]) == (303, "/c/acme/?said=run")
+                assert "runs as soon as this connection is free" in visitor.get(answer.headers["location"]).words
+                assert runs(acme) == 1
+                other.finish("done", None, {})
+            wait_for(lambda: runs(acme) == 2)
+            wait_for(lambda: not keeper.signs()[0])
+            assert visitor.post("/c/acme/jobs/nightly").status == 404
+            assert visitor.send("/c/acme/jobs/often", {}).status == 403
+        assert runs(acme) == 2
+    finally:
+        keeper.end(now=True)
+        keeper.join(30)
+    ((kind, job, who, used_by),) = acme.rows("SELECT kind, object, decided_by, used_by FROM _replicator_decisions")
+    assert (kind, job, who) == ("run", "often", "the status page, asked from 127.0.0.1")
+    assert acme.rows(f"SELECT job FROM _replicator_runs WHERE id = '{used_by}'") == [("often",)]
+
+
+def test_a_run_that_was_asked_for_and_cannot_begin_is_tried_once(acme: Scene) -> None:
+    with serving({}) as visitor:
+        visitor.post("/c/acme/jobs/often")
+    assert acme.replicator("run", "often").code == 2
+    assert acme.rows("SELECT count(*) FROM _replicator_decisions WHERE used_by IS NULL") == [(0,)]
+
+
+def runs(acme: Scene) -> int:
+    ((count,),) = acme.rows("SELECT count(*) FROM _replicator_runs WHERE job = 'often'")
+    return int(count)
 
 
 def token_of(text: str) -> str:

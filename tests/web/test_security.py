@@ -28,7 +28,7 @@ target = "sqlite:///acme.db"
 [jobs.often]
 every = "15m"
 """
-FILL = {"connection": "acme", "object": "Labels", "run": "", "conflict": "0123456789ab"}
+FILL = {"connection": "acme", "job": "often", "object": "Labels", "run": "", "conflict": "0123456789ab"}
 GETS = [route for route in ROUTES if "GET" in (route.methods or ())]
 POSTS = [route for route in ROUTES if "POST" in (route.methods or ())]
 

@@ -14,6 +14,7 @@ ROUTES = [
     Route("/logout", login.leave, methods=["POST"]),
     Route(f"{_OF}/", overview.one, methods=["GET"]),
     Route(f"{_OF}/live", overview.live, methods=["GET"]),
+    Route(f"{_OF}/jobs/{{job}}", overview.run, methods=["POST"]),
     Route(f"{_OF}/runs", runs.listed, methods=["GET"]),
     Route(f"{_OF}/runs/{{run}}", runs.one, methods=["GET"]),
     Route(f"{_OF}/objects/{{object}}", objects.one, methods=["GET"]),

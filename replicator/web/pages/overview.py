@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
 
+from replicator.target.decisions import Decisions
 from replicator.web import render
 from replicator.web.attention import problems
 from replicator.web.pages import common
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from replicator.web.sight import Seen, Sights
+
+
+log = logging.getLogger("replicator.web")
 
 
 def all_of_them(request: Request) -> Response:
@@ -29,7 +35,24 @@ def all_of_them(request: Request) -> Response:
 def one(request: Request) -> Response:
     name = common.named(request)
     seen = common.seen_of(request, name)
-    return common.page(request, "connection.html", "overview", card=_card(request, name, seen))
+    said = request.query_params.get("said", "")
+    return common.page(request, "connection.html", "overview", card=_card(request, name, seen), said=said)
+
+
+def run(request: Request) -> Response:
+    """Makes a job due now, whatever its schedule says; the daemon's thread performs it as ever."""
+    name, job = common.named(request), request.path_params["job"]
+    site, who = common.site_of(request), common.who(request)
+    if job not in {each.name for each in site.jobs(name)}:
+        raise HTTPException(404)
+    with site.books(name) as target, target.begin() as connection:
+        decisions = Decisions(target)
+        if job not in decisions.asked(connection):
+            decisions.keep(connection, "run", job, who, "now")
+    site.wake(name)
+    log.info("run asked for", extra={"connection": name, "job": job, "by": who})
+    request.app.state.sights.forget(name)
+    return RedirectResponse(f"/c/{name}/?said=run", 303)
 
 
 def _card(request: Request, name: str, seen: Seen) -> dict[str, Any]:
@@ -44,6 +67,7 @@ def _card(request: Request, name: str, seen: Seen) -> dict[str, Any]:
         "problems": problems(seen, site.silent(name)),
         "live": site.live(name),
         "charts": drawn,
+        "csrf": request.state.visit.token,
     }
 
 
