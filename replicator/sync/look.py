@@ -64,7 +64,7 @@ class Look:
         sources = {plan: names for _, plan, names in wanted} if thing.name == PLANS else {}
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
-            looked = self.remote.begin()
+            looked = self.remote.anew()
             yield [replace(self._step(layout, edit, sources, forbidden), looked=looked) for edit in group]
 
     def _step(self, layout: Layout, edit: Edit, sources: Mapping[str, Sequence[str]], forbidden: str | None) -> Step:

@@ -156,7 +156,7 @@ class Remote:
             found += shaped(thing, whole, 0)
         return found
 
-    def begin(self) -> datetime:
+    def anew(self) -> datetime:
         """Looks anew at what may be written over; when, by the workspace's clock."""
         self._rules.clear()
         return self.client.time()
