@@ -106,7 +106,7 @@ def until(value: datetime | None, now: datetime) -> Markup | str:
     if value is None:
         return NOTHING
     seconds = (value - now).total_seconds()
-    return _told(value, "due now" if seconds <= 0 else f"in {rough(seconds)}")
+    return _told(value, "due now" if seconds < 1 else f"in {rough(seconds)}")
 
 
 def _told(value: datetime, text: str) -> Markup:
