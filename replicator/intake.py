@@ -1,4 +1,4 @@
-"""Pages of records to batches of staged rows, each batch committed with how far its listings came."""
+"""Pages of records to batches of rows; each is staged with how far its listings came, while the next is read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from replicator.target.known import Detailed
 from replicator.target.stage import Batch
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
     from datetime import datetime
 
     from replicator.encoder import Encoder
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from replicator.target.state import Checkpoint
 
 #: A batch is committed when it holds this many rows, or about this many characters, or is this many seconds old:
-#: where the API allows two requests a minute, a killed run must not lose an hour of them.
-BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 10_000, 2_000_000, 2.0
+#: where the API allows two requests a minute, a killed run must not lose an hour of them. Two are held at a time.
+BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 5_000, 1_000_000, 2.0
 
 #: Of a record that was refused: its partition, the reason, and what of it may be kept.
 Refused = tuple[str, str, str]
@@ -36,6 +37,8 @@ class Intake:
     stage: Stage
     encoder: Encoder
     now: datetime
+    #: Of one thread, so that batches are committed in their order.
+    store: Executor
     #: By partition, what was staged of it, by earlier runs too.
     staged: dict[str, int]
     #: By partition, the sum of the CRC-32 of the keys that were read.
@@ -47,6 +50,7 @@ class Intake:
     _checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     _details: list[Detailed] = field(default_factory=list)
     _size: int = 0
+    _storing: Future[int] | None = None
     _flushed: float = field(default_factory=time.monotonic)
 
     @property
@@ -73,15 +77,19 @@ class Intake:
         return len(self._rows) >= BATCH_ROWS or self._size >= BATCH_SIZE or age >= BATCH_SECONDS
 
     def flush(self) -> int:
-        """Commits the batch; returns how many of its rows the database refused."""
-        if not (self._rows or self._refused or self._checkpoints):
-            return 0
-        refused = self.stage.append(
-            Batch(self._rows, self._refused, list(self._checkpoints.values()), self._details),
-        )
-        self._rows, self._refused, self._checkpoints, self._details, self._size = [], [], {}, [], 0
-        self._flushed = time.monotonic()
+        """Has the batch committed. Returns how many rows of the last the database refused, or raises its error."""
+        refused = self.settle()
+        if self._rows or self._refused or self._checkpoints:
+            batch = Batch(self._rows, self._refused, list(self._checkpoints.values()), self._details)
+            self._storing = self.store.submit(self.stage.append, batch)
+            self._rows, self._refused, self._checkpoints, self._details, self._size = [], [], {}, [], 0
+            self._flushed = time.monotonic()
         return refused
+
+    def settle(self) -> int:
+        """Waits until the batch that was flushed is committed; returns how many of its rows the database refused."""
+        storing, self._storing = self._storing, None
+        return storing.result() if storing else 0
 
     def encode(self, fetched: Fetched) -> tuple[list[Row], list[Refused]]:
         """The page's rows, and what of it is none."""

@@ -186,11 +186,12 @@ class Lanes:
         if thing.editable:
             respell(around.target, around.lease, layout)
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
-        pool = Threads(around.options.concurrency, "request")
+        pool, store = Threads(around.options.concurrency, "request"), Threads(1, "store")
         try:
-            replicate(stage, encoder, state, self._reading(thing, parents, now, pool), figures)
+            replicate(stage, encoder, state, self._reading(thing, parents, now, pool, store), figures)
         finally:
             pool.shutdown(cancel_futures=True)
+            store.shutdown()
         return now
 
     def _reading(
@@ -199,6 +200,7 @@ class Lanes:
         parents: Mapping[str, Sequence[Mapping[str, Any]]],
         now: datetime,
         pool: Executor,
+        store: Executor,
     ) -> Reading:
         around, options = self.around, self.around.options
 
@@ -218,6 +220,7 @@ class Lanes:
             run_id=around.ledger.run_id,
             client=around.client,
             pool=pool,
+            store=store,
             width=options.concurrency,
             full=options.full or thing.name in options.anew,
             details=reads_details(thing, options),

@@ -26,6 +26,8 @@ class Reading:
     run_id: str
     client: Client
     pool: Executor
+    #: Of one thread: it commits what was read while more is read.
+    store: Executor
     width: int
     full: bool
     details: bool

@@ -113,7 +113,7 @@ class _Replication:
         self.began = state.listing_began_at if resumed and state.listing_began_at else reading.now
         self.started = time.monotonic()
         staged = {name: each.staged for name, each in resumed.items()}
-        self.intake = Intake(stage, encoder, reading.now, staged)
+        self.intake = Intake(stage, encoder, reading.now, reading.store, staged)
         self.finished = sum(each.done for each in resumed.values())
         self.totals: dict[str, int | None] = {}
         self.names: list[str] = []
@@ -150,9 +150,9 @@ class _Replication:
         try:
             self._read(wanted)
         except (Interrupted, SegmentError):
-            self._flush()
+            self._store_all()
             raise
-        self._flush()
+        self._store_all()
         self.figures.requests, self.figures.seconds = self.counters.requests, time.monotonic() - self.started
         self.figures.counts = self._publish()
 
@@ -328,7 +328,7 @@ class _Replication:
         if fetched.gone:
             self._note_moved(name, f"{fetched.gone} of the listed records were gone when they were asked for by id")
         if self.intake.is_full():
-            self._flush()
+            self.figures.quarantined += self.intake.flush()
         total, rows = fetched.total if self.figures.partitions == 1 else None, sum(self.intake.staged.values())
         self.reading.report(Progressed(rows, self.counters.requests, self.finished, total))
 
@@ -348,8 +348,9 @@ class _Replication:
         elif fetched.checkpoint.done and total != held:
             self._note_moved(name, f"the API counts {total} records and its pages held {held}")
 
-    def _flush(self) -> None:
+    def _store_all(self) -> None:
         self.figures.quarantined += self.intake.flush()
+        self.figures.quarantined += self.intake.settle()
 
     def _publication(self) -> Publication:
         return Publication(
