@@ -53,6 +53,8 @@ class Look:
     mask: masks.Mask
     #: Ids of records of which the journal says more than that all went well.
     noted: set[str] = field(default_factory=set)
+    #: Ids of records that rows of other ids turned out to be.
+    _adopted: set[str] = field(default_factory=set)
 
     def groups(self, thing: Object) -> Iterator[list[Step]]:
         """Steps to be performed before the next ones are looked at: of one record, or of the rules of a plan."""
@@ -65,7 +67,9 @@ class Look:
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
             looked = self.remote.anew()
-            yield [replace(self._step(layout, edit, sources, forbidden), looked=looked) for edit in group]
+            # A run brought that record as a second row, which was deleted: the first one is its row now.
+            standing = [each for each in group if each.kind != "delete" or each.id not in self._adopted]
+            yield [replace(self._step(layout, each, sources, forbidden), looked=looked) for each in standing]
 
     def _step(self, layout: Layout, edit: Edit, sources: Mapping[str, Sequence[str]], forbidden: str | None) -> Step:
         thing = layout.object
@@ -114,6 +118,7 @@ class Look:
             return replace(blank, action="conflict", reason=why)
         if not new:
             return None
+        self._adopted.add(str(new[0]["id"]))
         seen = columns_of(thing, masks.covered(new[0], layout.covers, self.mask))
         return replace(blank, remote=seen, record=new[0], reason="a push that was cut off has made it")
 

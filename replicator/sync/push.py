@@ -18,6 +18,7 @@ from replicator.sync import written as api
 from replicator.sync.decide import bare_name, columns_of, decide
 from replicator.sync.model import Change, Done, Step
 from replicator.sync.sending import Sending, State, edit_of, waiting
+from replicator.sync.settle import TwoRows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -59,6 +60,8 @@ class Push:
             if error.stops_everything:
                 raise
             return Done(step, "refused", str(error), error.request_id)
+        except TwoRows as error:
+            return Done(step, "refused", str(error))
 
     def _update(self, step: Step) -> Done:
         if edit_of(step).kind == "create":
@@ -140,7 +143,7 @@ class Push:
             elif record is None:
                 self._settling.bury(connection, edit)
             elif edit.kind == "create":
-                edit = self._settling.name(connection, edit, rows[0])
+                edit = self._settling.name(connection, edit, rows[0], spare=True)
                 self._lead_children(connection, step.id, edit.id)
                 self._settling.give_way(connection, edit)
             else:
@@ -215,9 +218,11 @@ class Push:
         deploys = self._wants_deployment(step)
         with self._settling.target.begin() as connection:
             self._settling.lease.check(connection)
-            edit = self._settling.name(connection, edit_of(step), rows[0])
+            spare = sent is not None and all(same(each.local, sent.get(each.name)) for each in edit_of(step).fields)
+            edit = self._settling.name(connection, edit_of(step), rows[0], spare=spare)
             self._lead_children(connection, step.id, edit.id)
-            self._settling.agree(connection, self._as_made(edit, sent, record))
+            if edit.fields:
+                self._settling.agree(connection, self._as_made(edit, sent, record))
             self._journal.end(connection, journal_ids, "done", request_id=request_id)
             if deploys:
                 self._journal.intend(connection, _as(step, edit.id), "deploy")

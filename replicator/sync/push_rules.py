@@ -13,6 +13,7 @@ from replicator.sync import written as api
 from replicator.sync.model import Done, Step
 from replicator.sync.rules import listing_of
 from replicator.sync.sending import TRIES, Sending, State, edit_of, waiting
+from replicator.sync.settle import TwoRows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -102,7 +103,11 @@ class PushRules:
             settling.bury(connection, edit)
             return
         if edit.kind == "create" and rows:
-            edit = settling.name(connection, edit, rows[0])
+            try:
+                edit = settling.name(connection, edit, rows[0], spare=step.action in {"adopt", "pull"})
+            except TwoRows:
+                # The next push finds that the workspace has what our row says.
+                return
         elif rows:
             edit = settling.rename(connection, edit, rows[0])
         if step.action == "pull":

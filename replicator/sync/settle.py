@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from replicator.target.lease import Lease
 
 
+class TwoRows(Exception):
+    """A record has two rows here, one that a person added and one that a run brought, and both were edited."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Segment has it as {key}, and the row of that id is edited, too: delete one of the two rows")
+
+
 @dataclass(frozen=True)
 class Settling:
     """For one writable object."""
@@ -134,16 +141,36 @@ class Settling:
         query = select(*(base.table.c[name] for name in names)).where(base.table.c[base.key] == key)
         connection.execute(insert(base.base).from_select(names, query))
 
-    def name(self, connection: Connection, edit: Edit, row: Row) -> Edit:
-        """The row that a person added gets the key that its record has, and a base."""
+    def name(self, connection: Connection, edit: Edit, row: Row, *, spare: bool = False) -> Edit:
+        """The row that a person added gets the key that its record has, and a base.
+
+        Where a run brought that record in between, the row that nobody edited goes: ours, if it is `spare`, as the
+        workspace has all that it says. Raises TwoRows where neither is so, before anything is changed.
+        """
         base = self.base
         made = dict(zip((name for name, _ in self.layout.staged), row, strict=True))
+        key = str(made[base.key])
+        if self._is_edited(connection, key):
+            if not spare:
+                raise TwoRows(key)
+            connection.execute(delete(base.table).where(base.table.c[base.key] == edit.id))
+            self._lose_step(connection)
+            return replace(edit, id=key, kind="update", fields=())
+        if connection.execute(delete(base.table).where(base.table.c[base.key] == key)).rowcount:
+            self._lose_step(connection)
+        connection.execute(delete(base.base).where(base.base.c[base.key] == key))
         ours = {base.key: made[base.key], "_run_id": self.ledger.run_id}
         ours |= {"_partition": made["_partition"]} if "_partition" in made else {}
         now = self.target.dialect.now(connection)
         statement = update(base.table).where(base.table.c[base.key] == edit.id)
         connection.execute(statement.values(**ours, _synced_at=now, _fingerprint=""))
-        return replace(edit, id=str(made[base.key]), kind="update")
+        return replace(edit, id=key, kind="update")
+
+    def _is_edited(self, connection: Connection, key: str) -> bool:
+        """Whether a live row of that key says what no run brought."""
+        table = self.base.table
+        mine = (table.c[self.base.key] == key, table.c._deleted_at.is_(None), ~self.base.follows)
+        return connection.execute(select(literal(1)).select_from(table).where(*mine)).first() is not None
 
     def forget(self, connection: Connection, key: str) -> None:
         """Deleted on both sides; a row that a person only marked as deleted stays as it is."""

@@ -152,6 +152,57 @@ def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent
     quiet(single)
 
 
+@pytest.mark.parametrize("edited", ["", "new", "brought", "both"])
+def test_c11_a_run_that_brings_what_a_lost_creation_made_stands_in_no_pushs_way(single: Replica, edited: str) -> None:
+    single.do("INSERT INTO tracking_plans (name, type, description) VALUES ('Ours', 'LIVE', 'Before')")
+    lost: list[Request] = []
+
+    def lose(request: Request, answer: Any) -> Any:
+        if request.method == "POST" or lost:
+            lost.append(request)
+        return net.error(502)(request, answer) if lost else answer
+
+    single.network.on("/tracking-plans", lose)
+    assert outcomes(single) == [("create", "lost")]
+    single.network.heal()
+    single.run(*ALL)
+    assert len([row for row in single.live("tracking_plans") if row["name"] == "Ours"]) == 2
+    if edited in {"new", "both"}:
+        single.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id LIKE 'new:%'")
+    if edited in {"brought", "both"}:
+        single.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
+    if edited == "both":
+        assert outcomes(single) == [("adopt", "refused"), ("update", "done")]
+        single.do("DELETE FROM tracking_plans WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
+    assert outcomes(single) == ([("adopt", "done"), ("update", "done")] if edited == "brought" else [("adopt", "done")])
+    if edited in {"new", "both"}:
+        # Of both, the brought row has sent the same already.
+        assert outcomes(single) == [("update" if edited == "new" else "adopt", "done")]
+    assert [each for each in writes(single.network) if each.startswith("POST")] == ["POST /tracking-plans"]
+    (row,) = (row for row in single.live("tracking_plans") if row["name"] == "Ours")
+    assert row["description"] == ("After" if edited else "Before")
+    quiet(single)
+
+
+def test_c11_a_rule_that_was_added_on_both_sides_has_one_row(single: Replica) -> None:
+    plan = first(single, "tracking_plans")["id"]
+    rule = {"type": "TRACK", "key": "Ours", "version": 1, "jsonSchema": {"title": "Ours"}}
+    single.network.write("PATCH", f"/tracking-plans/{plan}/rules", {"rules": [rule]})
+    single.run(*ALL, full=True)
+    columns = "tracking_plan_id, type, key, version, json_schema"
+    same = f"SELECT {columns} FROM tracking_plan_rules WHERE tracking_plan_id = :plan AND key = 'Ours'"
+    single.do(f"INSERT INTO tracking_plan_rules ({columns}) {same}", plan=plan)
+    assert outcomes(single) == [("adopt", "done")]
+    assert len(single.rows("tracking_plan_rules", "WHERE key = 'Ours'")) == 1
+    single.do(f"INSERT INTO tracking_plan_rules ({columns}) {same}", plan=plan)
+    (row,) = single.rows("tracking_plan_rules", "WHERE key = 'Ours' AND _key NOT LIKE 'new:%'")
+    set_schema(single, row, '{"title": "2"}')
+    assert sorted(outcomes(single)) == [("adopt", "done"), ("update", "done")]
+    (row,) = single.rows("tracking_plan_rules", "WHERE key = 'Ours'")
+    assert json.loads(row["json_schema"])["title"] == "2"
+    quiet(single)
+
+
 @pytest.mark.parametrize("later", [False, True])
 def test_c11_a_creation_is_found_whatever_was_appended_to_its_name(single: Replica, later: bool) -> None:
     single.do("INSERT INTO destination_functions (display_name, code) VALUES ('Ours', '// ours')")
