@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from replicator.errors import ReplicatorError
+from replicator.errors import ReplicatorError, TargetError
 from replicator.options import Options
 from replicator.run import RunResult
 from replicator.sandbox import Request, Response, Sandbox
@@ -120,6 +120,8 @@ class Site:
         try:
             with suppress(Died):
                 deed()
+        except TargetError:
+            raise
         except ReplicatorError as error:
             return str(error)
         finally:
