@@ -216,9 +216,11 @@ class Settling:
         return masks.covered(record, self.layout.covers, self.mask)
 
     def publish(self, rows: Sequence[Row]) -> None:
-        """As a listing would that proves no absence."""
+        """As a listing would that proves no absence; of a record that was read twice, as it was read last."""
         if not rows:
             return
+        key = [name for name, _ in self.layout.staged].index(self.layout.primary_key)
+        rows = list({row[key]: row for row in rows}.values())
         scope = self.target.place.scope
         state = State(self.ledger.books, scope)
         quarantine = Quarantine(self.ledger.books, self.target.dialect, scope, self.ledger.run_id)
