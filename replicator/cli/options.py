@@ -64,6 +64,9 @@ AllowDeletes = Annotated[
     list[str] | None,
     typer.Option(metavar="OBJECT", help="Let this object lose more rows than the guard allows.", show_default=False),
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Send once more what Segment refused, or took no notice of.", show_default=False)
+]
 
 Kind = Literal["replicate", "check", "schema plan", "schema apply", "pending", "plan", "sync"]
 #: The long options of the verbs that take words; one that is not among them would pass for a word.
@@ -88,11 +91,11 @@ OPTIONS: dict[Kind, tuple[str, ...]] = {
     "pending": ("--target", "--config", "--json", "--schema", "--prefix", "--help"),
     "plan": (
         *("--target", "--region", "--base-url", "--config", "--out", "--json", "--exit-code"),
-        *("--schema", "--prefix", "--help"),
+        *("--again", "--schema", "--prefix", "--help"),
     ),
     "sync": (
         *("--target", "--region", "--base-url", "--config", "--json", "--allow-deletes", "--concurrency"),
-        *("--schema", "--prefix", "--help"),
+        *("--again", "--schema", "--prefix", "--help"),
     ),
     "schema plan": ("--target", "--config", "--json", "--exit-code", "--schema", "--prefix", "--help"),
     "schema apply": ("--target", "--config", "--json", "--schema", "--prefix", "--help"),

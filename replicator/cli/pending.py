@@ -64,13 +64,13 @@ def pending(
 def found_in(target: Target, settings: Settings, words: tuple[str, ...]) -> list[Edit]:
     """The edits of those objects, of all writable ones if none is named."""
     from replicator.catalog import select
-    from replicator.edits import edits
     from replicator.options import layout_of
+    from replicator.sync.pending import pending as waiting
 
     chosen = connection.run_options(settings, words)
     things = [thing for thing in select(words or ("all",)) if thing.editable]
     with target.reading() as reading:
-        return [each for thing in things for each in edits(target, reading, layout_of(thing, chosen))]
+        return [each for thing in things for each in waiting(target, reading, layout_of(thing, chosen))]
 
 
 def counts(target: Target, settings: Settings) -> dict[str, int]:

@@ -15,6 +15,7 @@ from . import pending
 from .text import plural
 
 if TYPE_CHECKING:
+    from replicator.edits import Edit
     from replicator.sync.model import Step
 
 #: What a plan file says it is; another program's file is refused.
@@ -69,6 +70,13 @@ def document(steps: Sequence[Step], where: str) -> dict[str, Any]:
         for each in steps
     ]
     return {"format": _FORMAT, "target": where, "steps": rows, "counts": counts(steps)}
+
+
+def stray(edit: Edit) -> Step:
+    """The edit of what cannot be written, as a plan shows it."""
+    from replicator.sync.model import Step
+
+    return Step(edit.object, edit.id, "refused", edit.known_as, reason="; ".join(edit.refused), edit=edit)
 
 
 def counts(steps: Sequence[Step]) -> Mapping[str, int]:

@@ -15,7 +15,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import alerting, connection, options, plans, replicate, sending
+from . import alerting, connection, options, pending, plans, replicate, sending
 from .pending import titled
 from .text import plural
 
@@ -41,6 +41,7 @@ def plan(
     config: options.Config = None,
     json: options.Json = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 5 when there is something to do.")] = False,
+    again: options.Again = False,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
@@ -55,11 +56,12 @@ def plan(
         context, config, target=target, region=region, base_url=base_url, schema=schema, prefix=prefix
     )
     with ends(context, settings, as_json=json) as (opened, client):
-        steps = session.plan(opened, client, _options(settings, words), allowed(settings))
-        found = plans.document(steps, opened.where)
+        steps = session.plan(opened, client, _options(settings, words), allowed(settings, again=again))
+        shown = [*steps, *map(plans.stray, pending.others_in(opened, settings, words))]
+        found = plans.document(shown, opened.where)
     if out:
         out.write_text(jsonlib.dumps(found, ensure_ascii=False, indent=1), "utf-8")
-    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else plans.text(steps, found["target"]))
+    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else plans.text(shown, found["target"]))
     return 5 if exit_code and steps else 0
 
 
@@ -76,6 +78,7 @@ def apply(
     config: options.Config = None,
     json: options.Json = False,
     allow_deletes: options.AllowDeletes = None,
+    again: options.Again = False,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
@@ -90,7 +93,7 @@ def apply(
         context, config, target=target, region=region, base_url=base_url, schema=schema, prefix=prefix
     )
     _refuse_without_push(settings)
-    may = allowed(settings, many=replicate.allowed(allow_deletes))
+    may = allowed(settings, many=replicate.allowed(allow_deletes), again=again)
     with ends(context, settings, as_json=json) as (opened, client):
         chosen = _options(settings, ())
         planned = plans.read(file) if file else None
@@ -115,6 +118,7 @@ def sync(
     json: options.Json = False,
     allow_deletes: options.AllowDeletes = None,
     concurrency: options.Concurrency = None,
+    again: options.Again = False,
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
@@ -140,25 +144,28 @@ def sync(
         code = replicate.perform(context, settings, chosen, as_json=json)
         if not settings.push or code in {1, 2}:
             return code
-        return push(context, settings, chosen, as_json=json) or code
+        return push(context, settings, chosen, as_json=json, again=again) or code
 
 
-def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
+def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool, again: bool = False) -> int:
     """Sends the edits of those objects, tells what came of them, and returns the exit code."""
-    done, where = pushed(context, settings, chosen, as_json=as_json)
+    done, where = pushed(context, settings, chosen, as_json=as_json, again=again)
     typer.echo(jsonlib.dumps(document(done, where), ensure_ascii=False) if as_json else told(done, where))
     return sending.code(done)
 
 
-def pushed(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> tuple[Sequence[Done], str]:
+def pushed(
+    context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool, again: bool = False
+) -> tuple[Sequence[Done], str]:
     """Sends the edits of those objects: what came of them, and of which database they are."""
     from replicator.sync import session
 
     with ends(context, settings, as_json=as_json) as (opened, client):
-        return session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes)), opened.where
+        may = allowed(settings, many=chosen.allow_deletes, again=again)
+        return session.apply(opened, client, chosen, may), opened.where
 
 
-def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowed:
+def allowed(settings: Settings, *, many: frozenset[str] = frozenset(), again: bool = False) -> Allowed:
     """What the settings let be sent."""
     from replicator.sync.session import Allowed
 
@@ -167,6 +174,7 @@ def allowed(settings: Settings, *, many: frozenset[str] = frozenset()) -> Allowe
         deletes=settings.push_deletes,
         deploy=settings.deploy,
         policy=settings.conflicts,
+        again=again,
         many_deletes=many,
     )
 

@@ -166,7 +166,9 @@ class _Judge:
             return denied
         if self.status == 404:
             return self._error(NotFound, f"it is not there{self._quoted()}. It may have been deleted a moment ago.")
-        text = f"Segment refuses the request with status {self.status}{self._quoted()}. Please report this."
+        # A write says what a person wrote; what a read asks for is ours.
+        advice = " Please report this." if self.where.startswith("GET ") else ""
+        text = f"Segment refuses the request with status {self.status}{self._quoted()}.{advice}"
         return self._error(UnexpectedResponse, text)
 
     def _unauthorized(self) -> SegmentError:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from replicator import exact
+from replicator.merge.values import alike
 from replicator.target.base import SAID
 from replicator.target.lease import holder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from replicator.edits import Edit
     from replicator.sync.model import Step
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
@@ -33,6 +35,25 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A write that Segment refused for what it says; `why` are its words."""
+
+    action: str
+    before: str
+    after: str
+    why: str
+
+    def is_of(self, edit: Edit) -> bool:
+        """Whether the edit still says the same."""
+        if edit.kind == "delete" or self.action == "delete":
+            return edit.kind == self.action
+        sent = {name: value for name, value in exact.load(self.after).items() if name not in SAID}
+        return sent.keys() == {each.name for each in edit.fields} and all(
+            alike(each.local, sent[each.name]) for each in edit.fields
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """Of one run, in one place of the database."""
 
@@ -46,10 +67,7 @@ class Journal:
 
     def intend(self, connection: Connection, step: Step, action: str = "", known: Iterable[str] = ()) -> str:
         """Before the write is sent; gives the row's id. `known` are the ids that were there before a creation."""
-        before = {each.name: each.before for each in step.changes}
-        if step.action == "delete":
-            # The record goes as a whole, and with a plan the rules of it that were edited there.
-            before = {**(_shown(step.remote) or {}), **before}
+        before, after = _sides(step)
         row = {
             "id": uuid.uuid4().hex,
             "scope": self.scope,
@@ -60,8 +78,8 @@ class Journal:
             "status": "sent",
             "holder": holder(),
             "began_at": self.target.dialect.now(connection),
-            "before": exact.shown(before),
-            "after": exact.shown({each.name: each.after for each in step.changes} | _said(step)),
+            "before": before,
+            "after": after,
             "known_ids": exact.shown(sorted(known)) if step.action == "create" else None,
         }
         connection.execute(insert(self.books.push_journal).values(**row))
@@ -77,7 +95,7 @@ class Journal:
     def end(
         self, connection: Connection, identifiers: Iterable[str], status: str, error: str | None = None, **more: Any
     ) -> None:
-        """`done`, `refused` (it had no effect) or `lost` (nobody knows)."""
+        """`done`, `refused` or `rejected` (it had no effect), `ignored` or `lost` (nobody knows)."""
         table, now = self.books.push_journal, self.target.dialect.now(connection)
         values = {"status": status, "error": error, "ended_at": now, **more}
         for identifier in identifiers:
@@ -130,6 +148,16 @@ class Journal:
         for row in connection.execute(query.order_by(table.c.began_at)):
             before = exact.load(row.before)
             found |= {name: (before.get(name), value) for name, value in exact.load(row.after).items()}
+        return found
+
+    def rejected(self, connection: Connection, name: str) -> dict[str, list[Rejection]]:
+        """By record, the writes that Segment refused for what they say: as they are, they would be refused again."""
+        table = self.books.push_journal
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.status == "rejected")
+        found: dict[str, list[Rejection]] = {}
+        for row in connection.execute(select(table).where(*mine).order_by(table.c.began_at.desc())):
+            rejection = Rejection(row.action, row.before, row.after, row.error or "")
+            found.setdefault(row.record_id, []).append(rejection)
         return found
 
     def open_writes(self, connection: Connection, name: str, record_id: str) -> list[str]:
@@ -207,6 +235,22 @@ class Journal:
             "local": exact.shown({each.name: each.local for each in fields}),
             "remote": exact.shown(_shown(step.remote)),
         }
+
+
+def rejection_of(step: Step, known: Iterable[Rejection]) -> Rejection | None:
+    """The one that says the same as the step, about a record that is as it was then."""
+    return next(
+        (each for each in known if (each.action, each.before, each.after) == (step.action, *_sides(step))), None
+    )
+
+
+def _sides(step: Step) -> tuple[str, str]:
+    """What was there, and what is sent in its place."""
+    before = {each.name: each.before for each in step.changes}
+    if step.action == "delete":
+        # The record goes as a whole, and with a plan the rules of it that were edited there.
+        before = {**(_shown(step.remote) or {}), **before}
+    return exact.shown(before), exact.shown({each.name: each.after for each in step.changes} | _said(step))
 
 
 def _said(step: Step) -> dict[str, Any]:

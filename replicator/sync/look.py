@@ -20,7 +20,7 @@ from replicator.merge import ABSENT
 from replicator.merge.values import alike, holds, same, text_of
 from replicator.options import layout_of
 from replicator.sync.decide import columns_of, decide, preferred
-from replicator.sync.journal import Journal
+from replicator.sync.journal import Journal, Rejection, rejection_of
 from replicator.sync.model import Allowed, Change, Step
 from replicator.sync.rules import listing_of, rule_step
 from replicator.sync.written import RULES
@@ -55,6 +55,8 @@ class Look:
     noted: set[str] = field(default_factory=set)
     #: Ids of records that rows of other ids turned out to be.
     _adopted: set[str] = field(default_factory=set)
+    #: By record, what Segment refused for what it says.
+    rejected: dict[str, list[Rejection]] = field(default_factory=dict)
 
     def groups(self, thing: Object) -> Iterator[list[Step]]:
         """Steps to be performed before the next ones are looked at: of one record, or of the rules of a plan."""
@@ -63,13 +65,15 @@ class Look:
             found = sorted(edits(self.target, connection, layout), key=_group)
             wanted = self._journal.wanted_sources(connection)
             self.noted.update(self._journal.noted(connection, thing.name))
+            self.rejected.update(self._journal.rejected(connection, thing.name))
         sources = {plan: names for _, plan, names in wanted} if thing.name == PLANS else {}
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
             looked = self.remote.anew()
             # A run brought that record as a second row, which was deleted: the first one is its row now.
             standing = [each for each in group if each.kind != "delete" or each.id not in self._adopted]
-            yield [replace(self._step(layout, each, sources, forbidden), looked=looked) for each in standing]
+            steps = (self._step(layout, each, sources, forbidden) for each in standing)
+            yield [replace(self._less_rejected(each), looked=looked) for each in steps]
 
     def _step(self, layout: Layout, edit: Edit, sources: Mapping[str, Sequence[str]], forbidden: str | None) -> Step:
         thing = layout.object
@@ -139,7 +143,7 @@ class Look:
 
     def _heeded(self, step: Step) -> Step:
         """Less what was sent before, in the same case, and had no effect: once more it would have none either."""
-        if step.id not in self.noted:
+        if self.allowed.again or step.id not in self.noted:
             return step
         with self.target.reading() as connection:
             ignored = self._journal.ignored(connection, step.object, step.id)
@@ -154,6 +158,14 @@ class Look:
             return replace(step, changes=left, edit=replace(step.edit, fields=rest))
         why = f"Segment took no notice of {', '.join(sorted(vain))} when it was sent: change it again, or take it back"
         return replace(step, action="refused", changes=(), reason=why, requests=0)
+
+    def _less_rejected(self, step: Step) -> Step:
+        """What Segment refused is not sent again while neither side changed, unless a person asks for it."""
+        rejected = None if self.allowed.again else rejection_of(step, self.rejected.get(step.id, ()))
+        if rejected is None:
+            return step
+        why = f"{rejected.why} It is not sent again as it is: change it, take it back, or give --again."
+        return replace(step, action="refused", reason=why, requests=0)
 
     def _with_rules(self, step: Step, prefer: Side | None) -> Step:
         """A plan's rules go with it, so that an edit of one of them there contradicts its deletion here."""

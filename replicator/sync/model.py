@@ -30,6 +30,8 @@ class Allowed:
     deploy: bool = False
     #: What becomes of conflicts.
     policy: Policy = "error"
+    #: What Segment refused, or took no notice of, is sent once more.
+    again: bool = False
     #: Objects of which more records may be deleted than the guard lets vanish.
     many_deletes: frozenset[str] = frozenset()
 

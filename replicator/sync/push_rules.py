@@ -12,7 +12,7 @@ from replicator.segment.client import Ask, Lost
 from replicator.sync import written as api
 from replicator.sync.model import Done, Step
 from replicator.sync.rules import listing_of
-from replicator.sync.sending import TRIES, Sending, State, edit_of, waiting
+from replicator.sync.sending import BAD, TRIES, Sending, State, edit_of, waiting
 from replicator.sync.settle import TwoRows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from replicator.rows import Row
 
 #: The API's word that one thing in the request is wrong, so that a part of it may be right.
-_ITEM = frozenset({400, 404, 409, 422})
+_ITEM = BAD | {404, 409}
 
 AskFor = Callable[[str, Sequence[Mapping[str, Any]]], Ask]
 
@@ -164,10 +164,14 @@ class PushRules:
         return step.remote is not None and same(covered.get("jsonSchema"), step.remote.get("json_schema"))
 
     def _refused(self, plan: str, open_: Mapping[str, Step], ask_for: AskFor, error: SegmentError) -> list[Done]:
-        self.sending.end(open_, "refused", str(error), request_id=error.request_id)
+        steps, remote = list(open_.values()), self.sending.remote
+        if len(steps) > 1:
+            # Whose fault it is, nobody knows.
+            self.sending.end(open_, "refused", str(error), request_id=error.request_id)
+        else:
+            self.sending.refuse(open_, error)
         if error.stops_everything:
             raise error
-        steps, remote = list(open_.values()), self.sending.remote
         if len(steps) > 1 and error.status in _ITEM:
             middle = len(steps) // 2
             return [done for half in (steps[:middle], steps[middle:]) for done in self._batch(plan, half, ask_for)]

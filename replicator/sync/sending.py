@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TRIES = 3
 #: As many rows of what was read back are published at once.
 _ROWS_AT_ONCE = 500
+#: The API's word that what a write says is wrong, whoever sends it and however often.
+BAD = frozenset({400, 413, 422})
 #: What a look after a lost answer shows: the write had its effect, it had none, or somebody else was there meanwhile.
 State = Literal["done", "open", "moved"]
 #: What is told of a write whose answer was lost, and after which the record is neither as it was nor as it shall be.
@@ -73,10 +75,15 @@ class Sending:
         try:
             return self.write([step], ask)
         except SegmentError as error:
-            self.end(journal_ids, "refused", str(error), request_id=error.request_id)
+            self.refuse(journal_ids, error)
             if error.stops_everything:
                 raise
             return Done(step, "refused", str(error), error.request_id)
+
+    def refuse(self, journal_ids: Iterable[str], error: SegmentError) -> None:
+        """It had no effect; where what it says is the reason, it is not sent again as it is."""
+        status = "rejected" if error.status in BAD else "refused"
+        self.end(journal_ids, status, str(error), request_id=error.request_id)
 
     def until(self, step: Step, journal_ids: Sequence[str], ask: Ask, look: Callable[[], State]) -> str | Done | None:
         """Sends what says how things shall be, until they are: the id of the request, or why it cannot be."""

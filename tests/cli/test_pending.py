@@ -41,3 +41,28 @@ def test_edits_are_shown_field_by_field_with_the_reason_why_one_cannot_be_sent(
         ("SourceFunctions", function.id, "update")
     ]
     assert only["edits"][0]["fields"][0]["local"] == code["code"]
+
+
+def test_a_plan_shows_the_edits_that_cannot_be_sent_too_and_those_that_segment_refused(
+    replicator: Run, target_url: str
+) -> None:
+    known = {"REPLICATOR_TARGET": target_url, "REPLICATOR_REGION": "sandbox", "REPLICATOR_PUSH": "true"}
+    assert replicator("replicate", "SourceFunctions", "Labels", **known).code == 0
+    engine = sqlalchemy.create_engine(target_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE labels SET description = 'Ours' WHERE value = (SELECT MIN(value) FROM labels)"))
+    assert "not sent (Labels cannot be changed through their table" in (shown := replicator("plan", **known).out)
+    assert "not sent. At most 0 requests." in shown
+    assert replicator("plan", "--exit-code", **known).code == 0
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE source_functions SET logo_url = 'no address'"))
+    assert replicator("plan", "--exit-code", "SourceFunctions", **known).code == 5
+    engine.dispose()
+
+    refused = "Segment refuses the request with status 422"
+    assert refused in replicator("apply", "--yes", **known).out
+    assert "It is not sent again as it is: change it, take it back, or give --again." in replicator("plan", **known).out
+    assert "  cannot be sent: PATCH /functions/" in (waits := replicator("pending", "SourceFunctions", **known).out)
+    assert refused in waits
+    assert "change in Segment" in replicator("plan", "--again", **known).out
+    assert "give --again" not in replicator("apply", "--yes", "--again", **known).out

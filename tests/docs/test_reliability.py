@@ -17,6 +17,8 @@ FILES = {
     "DATABASE": "tests/faults/test_catalogue_database.py",
     "PUSH": "tests/scenarios/test_push.py",
     "CAREFUL": "tests/scenarios/test_push_careful.py",
+    "MEANWHILE": "tests/scenarios/test_push_meanwhile.py",
+    "REFUSED": "tests/scenarios/test_push_refused.py",
     "EDITS": "tests/scenarios/test_edits.py",
     "SELECTION": "tests/scenarios/test_selection.py",
     "KILLED": "tests/crashes/test_push.py",

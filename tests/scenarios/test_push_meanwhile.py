@@ -54,7 +54,7 @@ def asked(replica: Replica) -> list[str]:
 
 
 @pytest.mark.parametrize(("who", "told"), [("app", "jo@example.com"), ("terraform", Token("terraform").actor)])
-def test_i7_an_edit_between_the_look_and_the_write_is_told(watched: Replica, who: str, told: str) -> None:
+def test_c1_an_edit_between_the_look_and_the_write_is_told(watched: Replica, who: str, told: str) -> None:
     one, two = [row["id"] for row in watched.rows("tracking_plans", "ORDER BY id")[:2]]
     function = first(watched, "source_functions")["id"]
     watched.do("UPDATE tracking_plans SET name = 'Ours ' || id WHERE id IN (:one, :two)", one=one, two=two)
@@ -74,7 +74,7 @@ def test_i7_an_edit_between_the_look_and_the_write_is_told(watched: Replica, who
     assert len(asked(watched)) == 1
 
 
-def test_i7_an_edit_of_a_rule_is_told_by_the_event_of_its_plan(watched: Replica) -> None:
+def test_c1_an_edit_of_a_rule_is_told_by_the_event_of_its_plan(watched: Replica) -> None:
     rule = watched.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
     path = f"/tracking-plans/{rule['tracking_plan_id']}/rules"
     set_schema(watched, rule, json.dumps({"title": "Ours", "properties": {}}))

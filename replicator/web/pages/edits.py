@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from replicator.edits import edits
 from replicator.options import layout_of
+from replicator.sync import pending as waiting
 from replicator.web.compared import compared
 from replicator.web.pages import common
 
@@ -27,7 +27,9 @@ def pending(request: Request) -> Response:
     options = site.options(name)
     things = [thing for thing in options.objects if thing.editable]
     with site.books(name) as target, target.reading() as reading:
-        found = [(thing, edit) for thing in things for edit in edits(target, reading, layout_of(thing, options))]
+        found = [
+            (thing, edit) for thing in things for edit in waiting.pending(target, reading, layout_of(thing, options))
+        ]
     shown = [_shown(thing, edit) for thing, edit in found[:_MOST]]
     return common.page(
         request,
