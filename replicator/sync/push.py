@@ -246,13 +246,9 @@ class Push:
         """Rules that a person added below a new plan name the row by which that plan was known here."""
         if self._thing.name != "TrackingPlans":
             return
-        from sqlalchemy import column, inspect, table
-
         self._journal.name_plan(connection, was, now)
-        name = f"{self._settling.target.place.prefix}tracking_plan_rules"
-        schema = self._settling.target.place.schema or None
-        if inspect(connection).has_table(name, schema=schema):
-            rules = table(name, column("tracking_plan_id"), schema=schema)
+        if self.sending.rules:
+            rules = self.sending.rules.base.table
             mine = rules.c.tracking_plan_id == was
             connection.execute(update(rules).where(mine).values(tracking_plan_id=now))
 

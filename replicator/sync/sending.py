@@ -41,7 +41,7 @@ class Sending:
     settling: Settling
     journal: Journal
     deploy: bool = False
-    #: Of plans: what settles their rules, where these are replicated.
+    #: Of plans: what settles their rules, where these have a table.
     rules: Settling | None = None
     #: The writes that may have overwritten what somebody else edited meanwhile.
     moments: list[Moment] = field(default_factory=list)

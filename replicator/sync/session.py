@@ -65,10 +65,10 @@ def apply(
                 kept, hard = thing.name in options.history, options.hard_of(thing)
                 return Settling(target, lease, ledger, layout_of(thing, options), look.mask, key, kept, hard)
 
-            every = {thing.name: settling(thing) for thing in _things(options)}
             for thing in _things(options):
-                rules = every.get(RULES) if thing.name == PLANS else None
-                sending = Sending(thing, look.remote, every[thing.name], journal, allowed.deploy, rules, moments)
+                rules = settling(by_name[RULES]) if thing.name == PLANS else None
+                rules = rules if rules and rules.has_table() else None
+                sending = Sending(thing, look.remote, settling(thing), journal, allowed.deploy, rules, moments)
                 mine = None if planned is None else [each for each in planned if each.object == thing.name]
                 found += _Applying(look, sending).perform(mine)
             found = _with_others(look, journal, moments, found)

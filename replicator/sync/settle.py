@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, inspect, literal, select, update
 
 from replicator import exact, masks
 from replicator.catalog.model import Type
@@ -64,6 +64,12 @@ class Settling:
         if found is None:
             raise AssertionError(f"nobody can edit {self.layout.object.name}")
         return found
+
+    def has_table(self) -> bool:
+        """Whether the object was ever replicated here."""
+        table = self.base.table
+        with self.target.reading() as connection:
+            return inspect(connection).has_table(table.name, schema=table.schema)
 
     def agree(self, connection: Connection, edit: Edit) -> None:
         """The base takes the values that were sent."""
