@@ -101,6 +101,30 @@ def test_c13_what_segment_takes_no_notice_of_is_told_and_kept_and_not_sent_again
     quiet(single)
 
 
+def test_c13_a_schema_that_segment_takes_no_notice_of_is_told_and_kept_and_not_sent_again(single: Replica) -> None:
+    (row, *_) = single.rows("tracking_plan_rules", "ORDER BY _key")
+    rules = f"/tracking-plans/{row['tracking_plan_id']}/rules"
+    parts = {"type": row["type"], "key": row["key"], "version": row["version"]}
+    was = {**parts, "jsonSchema": json.loads(row["json_schema"])}
+    set_schema(single, row, '{"title": "Ours"}')
+    # It is answered with success, and the rule is as before.
+    before(single.network, "PATCH", lambda: single.network.write("PATCH", rules, {"rules": [was]}))
+    (done,) = pushed(single)
+    why = "Segment took no notice of json_schema"
+    assert (done.outcome, done.error) == ("refused", f"{why}; it stays as it is here")
+    single.run(*ALL, full=True)
+    (now,) = single.rows("tracking_plan_rules", f"WHERE _key = '{row['_key']}'")
+    assert json.loads(now["json_schema"]) == {"title": "Ours"}
+    single.network.written.clear()
+    (step,) = planned(single)
+    assert (step.action, step.reason) == ("refused", f"{why} when it was sent: change it again, or take it back")
+    assert outcomes(single) == [("refused", "refused")]
+    assert not list(writes(single.network))
+    set_schema(single, row, '{"title": "Again"}')
+    assert outcomes(single) == [("update", "done")]
+    quiet(single)
+
+
 def test_a_text_that_is_taken_away_here_is_empty_there(filled: Replica) -> None:
     plan = first(filled, "tracking_plans", "WHERE description <> ''")
     function = first(filled, "source_functions", "WHERE description <> ''")
