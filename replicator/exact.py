@@ -13,6 +13,8 @@ from typing import Any
 #: Deeper values are refused: MySQL's JSON ends at 100 levels, Python's own recursion not far above (D21).
 MAX_DEPTH = 90
 _INT64 = 2**63
+#: What json.dumps does with a text and with another scalar, without its making ready for anything else.
+_text, _scalar = json.encoder.encode_basestring_ascii, json.JSONEncoder(allow_nan=False).encode
 
 
 class TooDeep(ValueError):
@@ -23,16 +25,18 @@ def dump(value: Any, depth: int = 0) -> str:
     """Canonical ASCII JSON: sorted keys, no spaces, numbers exact. Raises TooDeep, or ValueError for NaN."""
     if depth > MAX_DEPTH:
         raise TooDeep(f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, dict):
-        inner = (f"{json.dumps(key)}:{dump(value[key], depth + 1)}" for key in sorted(value))
+        inner = [f"{_text(key)}:{dump(value[key], depth + 1)}" for key in sorted(value)]
         return "{" + ",".join(inner) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(dump(item, depth + 1) for item in value) + "]"
+        return "[" + ",".join([dump(item, depth + 1) for item in value]) + "]"
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _INT64:
         return _number(Decimal(value))
-    return json.dumps(value, allow_nan=False)
+    return _scalar(value)
 
 
 def _number(value: Decimal) -> str:

@@ -19,6 +19,8 @@ def text_of(value: Any) -> str:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values, either of which may be ABSENT, are equal in their canonical form."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
     return text_of(one) == text_of(other)
 
 
