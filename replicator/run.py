@@ -247,7 +247,7 @@ def _evolve(
     todo = [change for change in changes if not isinstance(change, evolve.Altered)]
     if todo and options.policy == "evolve":
         with target.begin() as connection:
-            evolve.apply(target, connection, todo, filled_next=True)
+            evolve.apply(target, connection, todo)
             moment = target.dialect.now(connection)
             rows = [
                 {"id": uuid.uuid4().hex, "scope": target.place.scope, "object": each.object, "change": str(each)}

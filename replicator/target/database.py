@@ -66,8 +66,6 @@ class Target:
     _writing: Any = field(default_factory=threading.Lock)
     #: Each table is described once, so that SQLAlchemy compiles a statement about it once (schema.once).
     tables: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
-    #: Tables made here whose indexes are due (indexes.catch_up).
-    unindexed: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

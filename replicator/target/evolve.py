@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Column, MetaData, Table, delete, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateSchema
 from sqlalchemy.schema import CreateTable as Create
+from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import Float, NullType, String
 
 from replicator.errors import SchemaFrozen, TableAltered
-from replicator.target import indexes
 from replicator.target.base import base_table, is_base
 from replicator.target.history import history_table, is_history
 from replicator.target.names import Names
@@ -25,7 +25,7 @@ from replicator.target.names import read as names_in
 from replicator.target.schema import object_table, short
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Inspector
 
     from replicator.rows import Layout
     from replicator.target.database import Target
@@ -196,24 +196,18 @@ def _widens(actual: Any, wanted: Any) -> bool:
     return isinstance(wanted, String) and getattr(wanted, "length", None) is None
 
 
-def apply(
-    target: Target, connection: Connection, changes: Sequence[SchemaChange], *, filled_next: bool = False
-) -> None:
-    """Performs the changes; on MySQL each one commits. Tables that are `filled_next` get their indexes then."""
+def apply(target: Target, connection: Connection, changes: Sequence[SchemaChange]) -> None:
+    """Performs the changes; on MySQL each one commits."""
     if not changes:
         return
     schema = target.place.schema or None
     if schema and not inspect(connection).has_schema(schema):
         connection.execute(CreateSchema(schema))
-    new = [change.table for change in changes if isinstance(change, CreateTable)]
-    indexes.name(inspect(connection), schema, (index for table in new for index in table.indexes))
+    _name_indexes(inspect(connection), schema, changes)
     for change in changes:
         if isinstance(change, CreateTable):
             _forget_bases(connection, change)
-            if filled_next and not target.dialect.ddl_commits and _is_objects(change.table):
-                indexes.create_without(target, connection, change.table)
-            else:
-                change.table.create(connection, checkfirst=True)
+            change.table.create(connection, checkfirst=True)
             for statement in change.table.info.get("helpers", ()):
                 connection.execute(text(statement))
     if altered := [change for change in changes if not isinstance(change, CreateTable)]:
@@ -259,6 +253,19 @@ def _forget_bases(connection: Connection, change: CreateTable) -> None:
     base = short(f"{change.table.name}_base")
     if _is_objects(change.table) and inspect(connection).has_table(base, schema=change.table.schema):
         connection.execute(delete(Table(base, MetaData(), schema=change.table.schema)))
+
+
+def _name_indexes(inspector: Inspector, schema: str | None, changes: Sequence[SchemaChange]) -> None:
+    """A table that was renamed keeps its indexes, and on some databases their names are taken then."""
+    new = [index for change in changes if isinstance(change, CreateTable) for index in change.table.indexes]
+    if not new:
+        return
+    taken = {index["name"] for indexes in inspector.get_multi_indexes(schema=schema).values() for index in indexes}
+    for index in new:
+        name, number = str(index.name), 1
+        while index.name in taken:
+            number += 1
+            index.name = quoted_name(f"{name}_{number}", quote=None)
 
 
 def statements(target: Target, changes: Sequence[SchemaChange]) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.expression import case
 
 from replicator.errors import MassDeletion, TargetError
-from replicator.target import history, indexes
+from replicator.target import history
 from replicator.target.base import SAID, Base
 from replicator.target.schema import object_table
 
@@ -163,8 +163,6 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
             publication.settle(connection)
         merge = _Merge(connection, stage, table, publication, target.dialect.now(connection), distinct)
         counts = merge.perform(staged, filled=filled)
-        if not filled:
-            indexes.catch_up(target, connection, table)
         _prove(name, counts, staged, promised)
         merge.agree(counts, filled=filled)
         duplicates = staged - counts.records - counts.filtered
@@ -189,7 +187,6 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         stage.state.write(connection, name, **publication.state, **ours)
         if publication.also:
             publication.also(connection, counts)
-    target.unindexed.discard(table.name)
     return counts
 
 
