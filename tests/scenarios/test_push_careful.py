@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from replicator import masks
+from replicator.catalog import by_name
 from replicator.errors import SegmentError
-from replicator.options import Options
+from replicator.options import Options, layout_of
+from replicator.run import holding
 from replicator.sandbox import Request, Sandbox, Token
 from replicator.sync.resolve import Side, resolve
 from replicator.sync.session import Allowed
+from replicator.sync.settle import Settling
 from tests.scenarios import network as net
 from tests.scenarios.network import Network
 from tests.scenarios.replica import Replica, objects
@@ -154,9 +158,8 @@ def test_nothing_and_an_empty_text_are_the_same(filled: Replica) -> None:
     assert row["description"] == "Theirs"
 
 
-def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent(single: Replica) -> None:
-    single.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
-    # Neither the creation's answer nor the look after it arrives.
+def lose_creation(replica: Replica) -> None:
+    """A push of a new plan: neither the creation's answer nor the look after it arrives."""
     lost: list[Request] = []
 
     def lose(request: Request, answer: Any) -> Any:
@@ -164,9 +167,14 @@ def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent
             lost.append(request)
         return net.error(502)(request, answer) if lost else answer
 
-    single.network.on("/tracking-plans", lose)
-    assert outcomes(single) == [("create", "lost")]
-    single.network.heal()
+    replica.network.on("/tracking-plans", lose)
+    assert outcomes(replica) == [("create", "lost")]
+    replica.network.heal()
+
+
+def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent(single: Replica) -> None:
+    single.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    lose_creation(single)
     single.do("UPDATE tracking_plans SET name = 'Ours, renamed' WHERE name = 'Ours'")
     assert outcomes(single) == [("adopt", "done")]
     assert outcomes(single) == [("update", "done")]
@@ -177,35 +185,26 @@ def test_c11_a_creation_whose_answer_was_lost_is_found_by_the_name_that_was_sent
 
 
 @pytest.mark.parametrize("edited", ["", "new", "brought", "both"])
-def test_c11_a_run_that_brings_what_a_lost_creation_made_stands_in_no_pushs_way(single: Replica, edited: str) -> None:
-    single.do("INSERT INTO tracking_plans (name, type, description) VALUES ('Ours', 'LIVE', 'Before')")
-    lost: list[Request] = []
-
-    def lose(request: Request, answer: Any) -> Any:
-        if request.method == "POST" or lost:
-            lost.append(request)
-        return net.error(502)(request, answer) if lost else answer
-
-    single.network.on("/tracking-plans", lose)
-    assert outcomes(single) == [("create", "lost")]
-    single.network.heal()
-    single.run(*ALL)
-    assert len([row for row in single.live("tracking_plans") if row["name"] == "Ours"]) == 2
+def test_c11_a_run_that_brings_what_a_lost_creation_made_stands_in_no_pushs_way(filled: Replica, edited: str) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type, description) VALUES ('Ours', 'LIVE', 'Before')")
+    lose_creation(filled)
+    filled.run(*ALL)
+    assert len([row for row in filled.live("tracking_plans") if row["name"] == "Ours"]) == 2
     if edited in {"new", "both"}:
-        single.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id LIKE 'new:%'")
+        filled.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id LIKE 'new:%'")
     if edited in {"brought", "both"}:
-        single.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
+        filled.do("UPDATE tracking_plans SET description = 'After' WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
     if edited == "both":
-        assert outcomes(single) == [("adopt", "refused"), ("update", "done")]
-        single.do("DELETE FROM tracking_plans WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
-    assert outcomes(single) == ([("adopt", "done"), ("update", "done")] if edited == "brought" else [("adopt", "done")])
+        assert outcomes(filled) == [("adopt", "refused"), ("update", "done")]
+        filled.do("DELETE FROM tracking_plans WHERE name = 'Ours' AND id NOT LIKE 'new:%'")
+    assert outcomes(filled) == ([("adopt", "done"), ("update", "done")] if edited == "brought" else [("adopt", "done")])
     if edited in {"new", "both"}:
         # Of both, the brought row has sent the same already.
-        assert outcomes(single) == [("update" if edited == "new" else "adopt", "done")]
-    assert [each for each in writes(single.network) if each.startswith("POST")] == ["POST /tracking-plans"]
-    (row,) = (row for row in single.live("tracking_plans") if row["name"] == "Ours")
+        assert outcomes(filled) == [("update" if edited == "new" else "adopt", "done")]
+    assert [each for each in writes(filled.network) if each.startswith("POST")] == ["POST /tracking-plans"]
+    (row,) = (row for row in filled.live("tracking_plans") if row["name"] == "Ours")
     assert row["description"] == ("After" if edited else "Before")
-    quiet(single)
+    quiet(filled)
 
 
 def test_c11_a_rule_that_was_added_on_both_sides_has_one_row(single: Replica) -> None:
@@ -225,6 +224,17 @@ def test_c11_a_rule_that_was_added_on_both_sides_has_one_row(single: Replica) ->
     (row,) = single.rows("tracking_plan_rules", "WHERE key = 'Ours'")
     assert json.loads(row["json_schema"])["title"] == "2"
     quiet(single)
+
+
+def test_of_a_record_that_a_push_read_twice_the_later_reading_counts(filled: Replica) -> None:
+    plans, key = filled.network.write("GET", "/tracking-plans?pagination.count=200")["trackingPlans"], b"k" * 32
+    layout = layout_of(by_name["TrackingPlans"], Options(objects=objects("TrackingPlans")))
+    with holding(filled.target, "push") as (ledger, lease):
+        settling = Settling(filled.target, lease, ledger, layout, masks.keyed(key), key)
+        readings = [settling.encode([{**each, "description": word} for each in plans]) for word in ("First", "Second")]
+        settling.publish([row for rows in readings for row in rows])
+        ledger.finish("done", None, {})
+    assert {row["description"] for row in filled.live("tracking_plans")} == {"Second"}
 
 
 @pytest.mark.parametrize("later", [False, True])
