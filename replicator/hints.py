@@ -1,7 +1,7 @@
-"""What the replicated audit trail says has moved since an object was read last: ids, and when their events were stored.
+"""What the replicated audit trail says has moved since something was read last: ids, and until when a read may miss it.
 
-Events bring a reread forward once, in whichever run that is: the run that stored them may have died before it came to
-the object, and another job may read the object without the trail.
+Who asks compares that moment with the time of its own last read, so it does not matter which run stored an event, which
+read the object, or how either of them ended.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, inspect, or_, select
+from sqlalchemy import func, inspect, select
 
 from replicator.catalog import by_name
 from replicator.target.names import as_stored
@@ -21,68 +21,76 @@ from replicator.target.schema import object_table
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
-    from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
 
 TRAIL = "AuditEvents"
-_NEEDED = frozenset({"resource_id", "type"})
+#: How far the API's clock, which dates events, may go behind the database's, which dates reads.
+SLACK = timedelta(hours=1)
 
 Moved = Mapping[str, datetime]
 
 
 @dataclass(slots=True)
 class Hints:
-    """Those of one run; objects that were read last in the same run share one question."""
+    """Those of one run, asked for once its trail is stored. `reach`: what was read longer ago is read again anyway."""
 
     target: Target
-    books: Bookkeeping
-    run_id: str
-    _found: dict[frozenset[str], Moved] = field(default_factory=dict)
+    reach: timedelta
+    _found: Moved | None = None
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, name: str, since: datetime) -> Moved:
-        """For that object; what was stored before `since` is read again anyway."""
-        with self._asking, self.target.reading() as connection:
-            runs = self._runs(connection, name, since)
-            if runs not in self._found:
-                self._found[runs] = self._named(connection, runs)
-            return self._found[runs]
+    def moved(self, now: datetime) -> Moved:
+        """By id, the moment after which a read shows what its last event tells of.
 
-    def _runs(self, connection: Connection, name: str, since: datetime) -> frozenset[str]:
-        """This run, and those that stored events after the last one that read the object whole."""
-        runs, objects = self.books.runs, self.books.run_objects
-        ours = select(objects.c.run_id, objects.c.started_at).join(runs, runs.c.id == objects.c.run_id)
-        ours = ours.where(runs.c.scope == self.target.place.scope, objects.c.status.in_(("done", "partial")))
-        newest = ours.where(objects.c.object == name).order_by(objects.c.started_at.desc()).limit(1)
-        last = connection.execute(newest.where(objects.c.complete)).first() or connection.execute(newest).first()
-        trail = ours.where(objects.c.object == TRAIL, objects.c.inserted > 0)
-        later = objects.c.started_at >= since
-        if last is not None:
-            # One that read everything did not wait for the trail; the first of all stored what was long before.
-            first = connection.execute(trail.order_by(objects.c.started_at).limit(1)).first()
-            same = objects.c.run_id == last.run_id
-            after = and_(objects.c.started_at >= last.started_at, ~same)
-            later = and_(later, after if first and first.run_id == last.run_id else or_(after, same))
-        return frozenset(row.run_id for row in connection.execute(trail.where(later))) | {self.run_id}
+        That is when the event was stored: whatever was read before may not show it. Where the event is much older than
+        that, as those of the first run are, a read soon after it does.
+        """
+        with self._asking:
+            if self._found is None:
+                with self.target.reading() as connection:
+                    self._found = self._ask(connection, now - self.reach)
+            return self._found
 
-    def _named(self, connection: Connection, runs: frozenset[str]) -> Moved:
-        table = self._table(connection)
+    def _ask(self, connection: Connection, since: datetime) -> Moved:
+        table = trail_table(self.target, connection, "resource_id", "timestamp", "type")
         if table is None:
             return {}
-        query = select(table.c.resource_id, func.max(table.c._synced_at)).where(table.c._run_id.in_(sorted(runs)))
+        stored, happened = func.max(table.c._synced_at), func.max(table.c.timestamp)
+        query = select(table.c.resource_id, stored, happened).group_by(table.c.resource_id)
         # A read of ours leaves an event, too (resources.md, "Change detection").
-        query = query.where(table.c.type.not_like("%Retrieved")).group_by(table.c.resource_id)
-        return {identifier: moment for identifier, moment in connection.execute(query) if identifier is not None}
+        query = query.where(table.c._synced_at >= since, table.c.type.not_like("%Retrieved"))
+        return {
+            identifier: _until(stored, moment_of(happened))
+            for identifier, stored, happened in connection.execute(query)
+            if identifier is not None
+        }
 
-    def _table(self, connection: Connection) -> Table | None:
-        """As it is, whatever this run reads; None where it does not hold what is needed."""
-        layout = as_stored(self.target, connection, by_name[TRAIL])
-        wanted = object_table(self.target, layout)
-        inspector = inspect(connection)
-        if not inspector.has_table(wanted.name, schema=wanted.schema):
+
+def _until(stored: datetime, happened: datetime | None) -> datetime:
+    return stored if happened is None else min(stored, happened + SLACK)
+
+
+def trail_table(target: Target, connection: Connection, *needed: str) -> Table | None:
+    """The audit trail's table as it is, whatever this run reads; None where it lacks one of those columns."""
+    layout = as_stored(target, connection, by_name[TRAIL])
+    wanted = object_table(target, layout)
+    inspector = inspect(connection)
+    if not inspector.has_table(wanted.name, schema=wanted.schema):
+        return None
+    there = {column["name"] for column in inspector.get_columns(wanted.name, schema=wanted.schema)}
+    kept = tuple(each for each in layout.columns if layout.called(each.name) in there)
+    if not {each.name for each in kept}.issuperset(needed):
+        return None
+    return object_table(target, replace(layout, columns=kept))
+
+
+def moment_of(value: Any) -> datetime | None:
+    """An event's time; SQLite keeps the API's times as the text that they came in. None where a mask hides it."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
             return None
-        there = {column["name"] for column in inspector.get_columns(wanted.name, schema=wanted.schema)}
-        kept = tuple(each for each in layout.columns if layout.called(each.name) in there)
-        if not {each.name for each in kept} >= _NEEDED:
-            return None
-        return object_table(self.target, replace(layout, columns=kept))
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value if isinstance(value, datetime) else None

@@ -71,11 +71,12 @@ class Lanes:
         self.fatal: ReplicatorError | None = None
         #: Objects of which something is known, so that an event can say that it moved.
         self.known: frozenset[str] = frozenset()
-        self.hints = Hints(around.target, around.ledger.books, around.ledger.run_id)
+        self.hints = Hints(around.target, around.options.reread)
 
     def perform(self, objects: Sequence[Object], lanes: Executor) -> tuple[list[ObjectResult], ReplicatorError | None]:
         """Every object's result, and the error that stopped the run before its end."""
         self.known = self._read_before()
+        self.hints.reach = max(map(self.around.options.reread_of, objects))
         waiting = list(objects)
         running: dict[Future[ObjectResult], str] = {}
         while waiting or running:
@@ -243,7 +244,7 @@ class Lanes:
         asked = dict.fromkeys(self.around.options.ids, ALWAYS)
         if not self._heeds(thing) or TRAIL not in self.known:
             return asked
-        return {**self.hints.of(thing.name, now - self.around.options.reread_of(thing)), **asked}
+        return {**self.hints.moved(now), **asked}
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
         layout = self.around.layouts[name]

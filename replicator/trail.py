@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
 from replicator.blame import SLACK, Blame, Event, blame
-from replicator.catalog import by_name
+from replicator.hints import moment_of, trail_table
 from replicator.target.bookkeeping import bookkeeping
-from replicator.target.names import as_stored
-from replicator.target.schema import by_name_of, object_table
+from replicator.target.schema import by_name_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -100,34 +99,17 @@ class Trail:
     def _events(
         self, connection: Connection, ids: Sequence[str], begin: datetime, end: datetime
     ) -> Mapping[str, Sequence[Event]]:
-        thing = by_name["AuditEvents"]
-        layout = as_stored(self.target, connection, thing)
-        wanted = object_table(self.target, layout)
-        inspector = inspect(connection)
-        if not inspector.has_table(wanted.name, schema=wanted.schema):
+        table = trail_table(self.target, connection, "timestamp", "type", "actor", "resource_id")
+        if table is None:
             return {}
-        there = {column["name"] for column in inspector.get_columns(wanted.name, schema=wanted.schema)}
-        kept = tuple(each for each in layout.columns if layout.called(each.name) in there)
-        if not {each.name for each in kept} >= {"timestamp", "type", "actor", "resource_id"}:
-            return {}
-        table = object_table(self.target, replace(layout, columns=kept))
         found: dict[str, list[Event]] = defaultdict(list)
         query = select(*by_name_of(table)).where(table.c.type.not_like("%Retrieved"))
         for at in range(0, len(ids), _CHUNK):
             about = table.c.resource_id.in_(ids[at : at + _CHUNK])
             # A read leaves an event, too.
             for row in connection.execute(query.where(about)).mappings():
-                moment = _moment(row["timestamp"])
+                moment = moment_of(row["timestamp"])
                 if moment is not None and begin <= moment <= end:
                     who = str(row.get("actor_email") or row["actor"])
                     found[row["resource_id"]].append(Event(moment, str(row["type"]), who, str(row["resource_id"])))
         return found
-
-
-def _moment(value: Any) -> datetime | None:
-    """SQLite keeps the API's times as the text that they came in."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value if isinstance(value, datetime) else None

@@ -29,9 +29,14 @@ class Sandbox:
         tokens = [{"secret": PEOPLE}, {"secret": PROGRAM}]
         workspace = {"slug": "soak", "name": "Soak", "seed": seed, "counts": dict(counts), "tokens": tokens}
         file.write_text(json.dumps({"workspaces": [workspace]}))
-        words = ("sandbox", "--port", "0", "--control-port", "0", "--workspaces", str(file), "--fault-seed", str(seed))
+        # As the app's own trail does: else nothing tells an incremental run of a rule or of code (resources.md).
+        behaviour = ("--behaviour", "audit_unnamed=true")
+        ports = ("--port", "0", "--control-port", "0")
+        words = ("sandbox", *ports, "--workspaces", str(file), "--fault-seed", str(seed), *behaviour)
         self._log = (folder / "sandbox.log").open("wb")
-        self.process = started(words, {}, folder, stdout=subprocess.PIPE, stderr=self._log)
+        self.process = started(
+            (*words, "--workspaces", str(file)), {}, folder, stdout=subprocess.PIPE, stderr=self._log
+        )
         lines = self.process.stdout
         assert lines is not None  # noqa: S101 - it is a pipe
         self.url = lines.readline().decode().strip()

@@ -27,10 +27,8 @@ def test_a_minute_of_faults_kills_and_restarts_loses_nothing_and_does_nothing_tw
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     code = main(["--minutes", "1", "--target", "postgresql", "--seed", "5", "--json"])
     found = json.loads(capsys.readouterr().out)["postgresql"]
-    # Seen, and not understood whole: a rule that only a whole run followed (benchmarks/README.md). Told, not judged.
-    open_still = {"content, after two cycles"}
-    assert not {check: told for check, told in found["problems"].items() if told and check not in open_still}
-    assert code == int(any(found["problems"].values()))
+    assert not {check: told for check, told in found["problems"].items() if told}
+    assert code == 0
     figures = found["figures"]
     assert min(figures["kills"], figures["stops"], figures["restarts"], figures["struck"], figures["writes"]) > 0
     assert figures["values"] > 10_000
@@ -52,5 +50,6 @@ def test_the_judge_tells_lost_edits_double_effects_and_growth() -> None:
     assert twice(written, [write, {**write, "number": 2, "token": "them"}], "us") == []
     flat = [Sample(float(at), 100.0, 9, 5, 2) for at in range(100)]
     rising = [Sample(float(at), 100.0 + at, 9 + at, 5, 2) for at in range(100)]
-    assert grown(growth(flat), long=True) == []
+    busier = [Sample(float(at), 100.0, 9, 5, 8 if at % 10 < at // 10 else 2) for at in range(90)]
+    assert grown(growth(flat), long=True) == grown(growth(busier), long=True) == []
     assert [told.split()[0] for told in grown(growth(rising), long=True)] == ["megabytes", "files"]

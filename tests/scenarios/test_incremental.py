@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 
 from replicator.sandbox import Request, Response
 from tests.scenarios import network as net
@@ -120,6 +122,69 @@ def test_an_event_that_a_failed_run_stored_still_brings_the_children_forward(rep
     assert [path for path in replica.network.paths() if path.endswith("/users")] == [f"/groups/{group['id']}/users"]
     run(replica, "AuditEvents", "UserGroups", "UserGroupUsers")
     assert not [path for path in replica.network.paths() if path.endswith("/users")]
+
+
+def test_an_event_counts_whatever_the_ledger_says_of_the_run_that_stored_it(one: Replica) -> None:
+    """The answer to a commit may be lost, and rows of the ledger may be deleted."""
+    run(one, "AuditEvents", "Sources")
+    source = _connect_a_plan(one)
+    run(one, "AuditEvents")
+    for table in ("run_objects", "runs"):
+        one.do(f"DELETE FROM _replicator_{table}")
+    run(one, "Sources")
+    assert one.rows("sources", f"WHERE id = '{source}'")[0]["tracking_plan_id"] is not None
+
+
+def test_details_that_a_stopped_run_read_are_read_again_where_an_event_came_before_the_run_that_went_on(
+    one: Replica,
+) -> None:
+    run(one, "AuditEvents", "Sources")
+    one.network.page_size = 5
+    one.network.forget()
+    assert one.run("Sources", told=Told(stop_after=1)).status == "interrupted"
+    read = [path.removeprefix("/sources/") for path in one.network.paths() if path.startswith("/sources/")]
+    source = _connect_a_plan(one, among=read)
+    run(one, "AuditEvents")
+    run(one, "Sources")
+    assert f"/sources/{source}" not in one.network.paths()
+    run(one, "AuditEvents", "Sources")
+    assert one.rows("sources", f"WHERE id = '{source}'")[0]["tracking_plan_id"] is not None
+    run(one, "AuditEvents", "Sources")
+    assert f"/sources/{source}" not in one.network.paths()
+
+
+def test_what_changed_while_a_first_run_read_the_trail_is_read_again_and_nothing_else(one: Replica) -> None:
+    """A first run does not wait for the trail, and all that the trail tells is new to it."""
+    changed: list[str] = []
+
+    def change_once(request: Request, answer: Response) -> Response:
+        if changed:
+            return answer
+        until = time.monotonic() + 30
+        while not _has_rows(one, "sources"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        changed.append(_connect_a_plan(one))
+        return one.network.sandbox(request)
+
+    one.network.on("/audit-events", change_once)
+    run(one, "AuditEvents", "Sources")
+    one.network.heal()
+    run(one, "AuditEvents", "Sources")
+    assert [path for path in one.network.paths() if path.startswith("/sources/")] == [f"/sources/{changed[0]}"]
+
+
+def _has_rows(replica: Replica, table: str) -> bool:
+    return inspect(replica.engine).has_table(table) and bool(replica.rows(table, "LIMIT 1"))
+
+
+def _connect_a_plan(replica: Replica, among: Sequence[str] = ()) -> str:
+    """A source without a plan gets a new one, which its details alone and the trail tell; the source's id."""
+    free = [row["id"] for row in replica.rows("sources", "WHERE tracking_plan_id IS NULL ORDER BY id")]
+    source = next(each for each in free if not among or each in among)
+    plan = replica.network.write("POST", "/tracking-plans", {"name": "P", "type": "LIVE"})["trackingPlan"]["id"]
+    replica.network.write("POST", f"/tracking-plans/{plan}/sources", {"sourceId": source})
+    return str(source)
 
 
 def test_children_whose_listing_moved_while_it_was_read_are_read_again_by_the_next_run(one: Replica) -> None:
