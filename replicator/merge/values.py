@@ -10,6 +10,8 @@ from replicator.merge.model import ABSENT
 
 #: What Segment shows in a secret's stead.
 _DOTS = "•"
+#: From here on a float may be written for an integer.
+_EXACT = 2**53
 
 
 def text_of(value: Any) -> str:
@@ -18,9 +20,17 @@ def text_of(value: Any) -> str:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values, either of which may be ABSENT, are equal in their canonical form."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other
+    """Whether two values, either of which may be ABSENT, have one canonical text, made where nothing else tells."""
+    if one is other:
+        return True
+    if type(one) is type(other):
+        match one:
+            case str() | int() | None:
+                return bool(one == other)
+            case dict():
+                return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+            case list():
+                return len(one) == len(other) and all(map(same, one, other))
     return text_of(one) == text_of(other)
 
 
@@ -65,5 +75,7 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case float() | Decimal():
             return exact.number(str(value))
+        case int() if abs(value) >= _EXACT:
+            return exact.number(str(Decimal(value)))
         case _:
             return value

@@ -91,7 +91,8 @@ def removal(plan: str, rules: Sequence[Mapping[str, Any]]) -> Ask:
 
 def identity(rule: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells the rules of a plan apart: 1 and 1.0 are one version."""
-    return tuple(rule.get(name) for name in _PARTS)
+    get = rule.get
+    return get("type"), get("key"), get("version")
 
 
 def _rules_of(plan: str) -> str:

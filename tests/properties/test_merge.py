@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.merge import ABSENT, Both, Clash, Conflict, Equal, Pull, Push, Result, Shape, merge
+from replicator.merge.values import same, text_of
+from tests.properties.records import values
 
 SHAPES = {"code": Shape.LINES, "schema": Shape.SCHEMA, "labels": Shape.SET, "settings": Shape.NAMED}
 Record = dict[str, Any]
@@ -147,7 +149,28 @@ def test_the_way_to_write_a_number_is_no_edit(other: object) -> None:
     assert isinstance(merge({}, {"size": {"a": 1, "b": 2}}, {"size": {"b": 2, "a": other}}, SHAPES), Equal)
 
 
+@given(values, values)
+def test_values_are_the_same_where_their_canonical_texts_are(one: object, other: object) -> None:
+    assert same(one, other) == (text_of(one) == text_of(other))
+    assert same({"a": one}, {"a": _respelt(one)})
+    assert same([one, other], [_respelt(one), other])
+
+
+def _respelt(value: Any) -> Any:
+    """In the other order of keys, with numbers written in another way."""
+    match value:
+        case dict():
+            return {name: _respelt(value[name]) for name in reversed(value)}
+        case list():
+            return [_respelt(each) for each in value]
+        case int() if not isinstance(value, bool):
+            return Decimal(value)
+        case _:
+            return value
+
+
 def test_big_numbers_are_compared_exactly() -> None:
+    assert isinstance(merge({}, {"size": 10**23}, {"size": 1e23}, SHAPES), Equal)
     assert isinstance(merge({"size": 2**70}, {"size": 2**70 + 1}, {"size": 2**70}, SHAPES), Push)
 
 
