@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import UsageError
-from replicator.sync.model import Policy
+from replicator.sync.model import Done, Policy
 from replicator.sync.resolve import Side
 from tests import databases
 from tests.crashes import places
@@ -77,12 +77,15 @@ class History:
     def pull(self, site: Site) -> None:
         self._did(site, "pull", site.pull)
 
-    def push(self, site: Site) -> None:
+    def push(self, site: Site) -> list[Done]:
+        done: list[Done] = []
+
         def push() -> None:
-            counts = Counter((each.step.action, each.outcome) for each in site.push())
-            self.told.append(f"  {dict(counts)}")
+            done.extend(site.push())
+            self.told.append(f"  {dict(Counter((each.step.action, each.outcome) for each in done))}")
 
         self._did(site, "push", push)
+        return done
 
     def plan(self, site: Site) -> None:
         """What a person saw a while ago is applied, as far as it still holds; and what is to be done now is seen."""
@@ -160,15 +163,16 @@ class History:
         """What no API would accept is taken back, every conflict is decided; then two cycles end in the same."""
         for site, back, values in self.deeds.spoiled:
             site.replica.do(back, **values)
+        done = []
         for site in self.sites:
-            self.push(site)
+            done.append(self.push(site))
             self._conflicts_stay(site)
         for _ in range(20):
-            decided = [self._decide(site) for site in self.sites]
-            for site in self.sites:
-                self.push(site)
-            if not any(decided) and not any([self._take_back(site) for site in self.sites]):  # noqa: C419 - all do
+            acted = [self._take_back(site, each) for site, each in zip(self.sites, done, strict=True)]
+            acted += [self._decide(site) for site in self.sites]
+            if not any(acted):
                 break
+            done = [self.push(site) for site in self.sites]
         for _ in range(2):
             for site in self.sites:
                 self.pull(site)
@@ -180,6 +184,8 @@ class History:
         """I10: seen once more, a conflict is the same one, with the same two versions."""
         names = ("id", "object", "record_id", "base", "local", "remote")
         before = [[row[name] for name in names] for row in site.replica.books("conflicts")]
+        if not before:
+            return
         self.push(site)
         after = [[row[name] for name in names] for row in site.replica.books("conflicts")]
         assert sorted(map(str, before)) == sorted(map(str, after)), f"I10: {before} became {after}"
@@ -205,9 +211,9 @@ class History:
         self.check()
         return True
 
-    def _take_back(self, site: Site) -> bool:
+    def _take_back(self, site: Site, pushed: Sequence[Done]) -> bool:
         """What was added here and cannot be made there, as a rule of a plan that is gone."""
-        refused = [each for each in site.push() if each.outcome == "refused"]
+        refused = [each for each in pushed if each.outcome == "refused"]
         for done in refused:
             self.told.append(f"take back {done.step.object} {done.step.id}: {done.error}")
             self.deeds.seen |= values_in(site.row(done.step.object, done.step.id))
