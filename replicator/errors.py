@@ -93,6 +93,10 @@ class FeatureMissing(Inaccessible):
     """The workspace lacks the feature."""
 
 
+class NoPath(Inaccessible):
+    """An id that no path can hold: what lies below it cannot be asked for."""
+
+
 class NotFound(SegmentError):
     """404: one record, or the parent of a listing, is not there."""
 

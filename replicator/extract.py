@@ -212,8 +212,13 @@ def _param(thing: Object, column: str, listed: Mapping[str, Any], partition: Par
 
 
 def _askable(value: Any) -> bool:
-    """A record whose id is no id is not asked for: the encoder finds the same fault and says so."""
-    return type(value) is int or (type(value) is str and 0 < len(value) <= MAX_KEY and exact.is_plain(value))
+    """A record whose id is no id is not asked for: the encoder finds the same fault and says so.
+
+    Nor is one whose id no path can hold: it is stored as it was listed.
+    """
+    if type(value) is not str or value in {".", ".."}:
+        return type(value) is int
+    return 0 < len(value) <= MAX_KEY and exact.is_plain(value)
 
 
 def _done(partition: Partition, checkpoints: Mapping[str, Checkpoint]) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from replicator.catalog.model import Detail, Listing, Paging, Shape, Stability
-from replicator.errors import UnexpectedResponse
+from replicator.errors import NoPath, UnexpectedResponse
 
 from . import cursors
 from .client import Answer, Ask
@@ -154,9 +154,7 @@ def _target(operation: str, path: str, params: Mapping[str, str]) -> tuple[str, 
         value = params[found[1]]
         # An empty id would turn the get by id into the list, and dots into the path above.
         if value in ("", ".", ".."):
-            raise UnexpectedResponse(
-                f"{operation}: the record above it has the id {value!r}, which no path can hold. Please report this."
-            )
+            raise NoPath(f"{operation}: the record above it has the id {value!r}, which no path can hold.")
         return quote(value, safe="", errors="surrogatepass")
 
     query = {name: value for name, value in params.items() if name not in named}

@@ -64,6 +64,24 @@ def test_one_object_that_fails_leaves_its_rows_and_the_others_right(one: Replica
     ]
 
 
+def test_a_parent_whose_id_no_path_can_hold_leaves_the_children_of_the_others_right(one: Replica) -> None:
+    def odd(groups: list[Any]) -> list[Any]:
+        return [{**groups[0], "id": ".."}, *groups]
+
+    one.run("UserGroups", "UserGroupUsers", "Sources")
+    before = one.contents()
+    one.network.on("/groups", net.listing("userGroups", odd))
+    one.network.on("/sources", net.listing("sources", odd))
+    run = one.run("UserGroups", "UserGroupUsers", "Sources")
+    assert statuses(run) == {"UserGroups": "done", "UserGroupUsers": "partial", "Sources": "done"}
+    assert "'..', which no path can hold" in (result(run, "UserGroupUsers").unseen or "")
+    now = one.contents()
+    assert now["user_group_users"] == before["user_group_users"]
+    for table in ("user_groups", "sources"):
+        assert len(now[table]) == len(before[table]) + 1
+    assert all("/../" not in path and not path.endswith("/..") for path in one.network.paths())
+
+
 def test_all_objects_that_fail_are_a_failed_run(one: Replica) -> None:
     one.network.on("/roles", net.error(500))
     run = one.run("Roles")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from replicator.catalog.model import Detail, Listing, Paging, Shape
-from replicator.errors import NotFound, UnexpectedResponse
+from replicator.errors import NoPath, NotFound, UnexpectedResponse
 from replicator.sandbox import Sandbox
 from replicator.segment.decode import Broken
 from replicator.segment.pages import record
@@ -20,7 +20,7 @@ SOURCE = Detail(operation="getSource", path="/sources/{sourceId}", item="source"
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_an_id_that_would_change_the_path_is_never_sent(connect: Connect, value: str) -> None:
     answers = Answers({"source": {}})
-    with pytest.raises(UnexpectedResponse, match="no path can hold"):
+    with pytest.raises(NoPath, match="no path can hold"):
         record(connect(answers), SOURCE, {"sourceId": value}, stability="stable")
     assert answers.targets == []
 
