@@ -24,20 +24,21 @@ def copy_to(folder: Path) -> Path:
     return folder
 
 
-def run(command: str, folder: Path) -> str:
-    """What a shell command prints on a machine without databases; fails with all of its output."""
-    return _output("/bin/sh", "-c", command, cwd=folder)
+def run(command: str, folder: Path, python: str = sys.executable) -> str:
+    """What a shell command prints on a machine with that Python and no database; fails with all of its output."""
+    return _output("/bin/sh", "-c", command, cwd=folder, python=python)
 
 
-def _output(*command: str, cwd: Path) -> str:
+def _output(*command: str, cwd: Path, python: str = sys.executable) -> str:
+    env = _environment(python)
     done = subprocess.run(
-        command, cwd=cwd, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def _environment() -> dict[str, str]:
+def _environment(python: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    path = f"{Path(python).parent}{os.pathsep}{kept.get('PATH', '')}"
     return kept | dict.fromkeys(databases.ENVIRONMENT.values(), "") | {"PATH": path, "COLUMNS": "120"}

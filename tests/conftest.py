@@ -19,9 +19,6 @@ from tests.databases import Database
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = ROOT.parent / "shared" / "segment-api"
 REQUIRE_ALL = "REPLICATOR_REQUIRE_ALL"
-#: Set to `contract`: of the tests on server databases only those whose matter is what the drivers make of values.
-SERVERS = "REPLICATOR_TEST_SERVERS"
-_OF_DRIVERS = ("contract", "properties")
 #: The files of tests that this process is done with.
 _ENDED, _TIDY_EVERY = itertools.count(1), 8
 
@@ -64,8 +61,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test that is about some kinds of database only is no test of the others: it is not left out there."""
-    few = os.environ.get(SERVERS) == "contract"
-    foreign = [item for item in items if _is_foreign(item) or (few and _is_elsewhere(item))]
+    foreign = [item for item in items if _is_foreign(item)]
     config.hook.pytest_deselected(items=foreign)
     items[:] = [item for item in items if item not in set(foreign)]
 
@@ -74,12 +70,6 @@ def _is_foreign(item: pytest.Item) -> bool:
     kinds = {name for marker in item.iter_markers("kinds") for name in marker.args}
     call = getattr(item, "callspec", None)
     return bool(kinds) and call is not None and call.params.get("database") not in kinds
-
-
-def _is_elsewhere(item: pytest.Item) -> bool:
-    call = getattr(item, "callspec", None)
-    on_server = call is not None and call.params.get("database") in set(databases.kinds()) - {"sqlite"}
-    return on_server and item.path.relative_to(ROOT / "tests").parts[0] not in _OF_DRIVERS
 
 
 @pytest.fixture

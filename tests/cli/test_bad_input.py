@@ -219,6 +219,6 @@ def test_a_variable_of_somebody_else_is_left_alone(replicator: Run) -> None:
     theirs = {
         "REPLICATOR_PORT": "tcp://10.0.0.1:80",
         "REPLICATOR_SERVICE_HOST": "10.0.0.1",
-        "REPLICATOR_TEST_SERVERS": "x",
+        "REPLICATOR_TEST_HISTORIES": "x",
     }
     assert replicator("config", "check", **theirs).code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from replicator.catalog import GROUPS, OBJECTS
 from tests import checkouts
 
+#: The newcomer's Python; that of the tests, if it is not set. CI takes another one (scripts/check).
+PYTHON = os.environ.get("REPLICATOR_TEST_NEWCOMER") or sys.executable
 FIRST_SCREEN = (checkouts.ROOT / "README.md").read_text().partition("\n## ")[0]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", FIRST_SCREEN, re.MULTILINE | re.DOTALL)
 
@@ -58,6 +62,6 @@ def members(group: str) -> set[str]:
 def test_the_two_commands_do_what_the_readme_shows(tmp_path: Path) -> None:
     folder = checkouts.copy_to(tmp_path)
     for command, shown in commands():
-        printed = iter(stable(checkouts.run(command, folder)))
+        printed = iter(stable(checkouts.run(command, folder, PYTHON)))
         for line in filter(None, stable(shown)):
             assert line in printed, f"the README shows, after {command!r}: {line!r}"
