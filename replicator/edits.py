@@ -77,11 +77,14 @@ def agreed_rules(target: Target, connection: Connection, layout: Layout, plan: s
 
 
 def respell(target: Target, lease: Lease, layout: Layout) -> None:
-    """Lets the base take over what was only written in another way (JSON, no text), so that its row follows again."""
+    """Lets the base take over what was only written in another way (JSON, no text), so that its row follows again.
+
+    For a run, which has made the tables.
+    """
+    base = Base.of(target, layout)
+    if base is None:
+        return
     with target.reading() as connection:
-        base = _present(target, connection, layout)
-        if base is None:
-            return
         rows = [row for row in _rows(connection, base.changed) if _update(layout, row) is None]
     if not rows:
         return

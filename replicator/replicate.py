@@ -406,8 +406,8 @@ class _Replication:
     def _mark_of(self, name: str) -> str:
         return mark_of(self.stage.layout, self.wanted[name], details=self.reading.details)
 
-    def _also(self, connection: Connection, counts: Counts) -> None:
-        """Runs in the publishing transaction, with the counts that it is going to commit."""
+    def _also(self, connection: Connection, counts: Counts) -> dict[str, Any]:
+        """Runs in the publishing transaction, with the counts that it is going to commit; the object's state then."""
         if counts.kept:
             self._note_moved("", f"{counts.duplicates} records came twice and {counts.kept} known ones were not shown")
         if counts.kept or counts.duplicates:
@@ -419,9 +419,8 @@ class _Replication:
         state: dict[str, Any] = {"message": "; ".join(told.unseen[:3]) or None, "ids": told.ids}
         if not (told.unseen or told.skipped):
             state["listed_at"] = self.began
-        status = "partial" if told.withheld else "done"
-        self.stage.state.write(connection, self.object.name, status=status, **state)
         self.reading.also(connection, told)
+        return {"status": "partial" if told.withheld else "done", **state}
 
     def _remember(self, connection: Connection, pages: Pages) -> None:
         """Only what is the whole truth about the rows."""

@@ -31,6 +31,8 @@ def same(one: Any, other: Any) -> bool:
                 return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
             case list():
                 return len(one) == len(other) and all(map(same, one, other))
+            case _:
+                pass
     return text_of(one) == text_of(other)
 
 

@@ -63,10 +63,11 @@ class Look:
         layout = layout_of(thing, self.options)
         with self.target.reading() as connection:
             found = sorted(edits(self.target, connection, layout), key=_group)
-            wanted = self._journal.wanted_sources(connection)
-            self.noted.update(self._journal.noted(connection, thing.name))
-            self.rejected.update(self._journal.rejected(connection, thing.name))
-        sources = {plan: names for _, plan, names in wanted} if thing.name == PLANS else {}
+            wanted = self._journal.wanted_sources(connection) if thing.name == PLANS else []
+            if found:
+                self.noted.update(self._journal.noted(connection, thing.name))
+                self.rejected.update(self._journal.rejected(connection, thing.name))
+        sources = {plan: names for _, plan, names in wanted}
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
             looked = self.remote.anew()

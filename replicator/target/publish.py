@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A listing may make this many rows vanish, or this share of them, whichever is more (product.md, Deletes).
 GUARD_ROWS, GUARD_SHARE = 10, 0.2
+#: Of so many staged rows it is asked first whether they are just what the table holds.
+_FEW = 10_000
 #: So many of the rows that would go are named.
 SHOWN = 20
 
@@ -87,14 +89,14 @@ class Publication:
     settle: Callable[[Connection], None] | None = None
     #: Columns of object_state.
     state: dict[str, Any] = field(default_factory=dict)
-    #: Runs inside the transaction, with the counts: the ledger's row commits with the data.
-    also: Any = None
+    #: Runs inside the transaction, with the counts: the ledger's row commits with the data. More columns of the state.
+    also: Callable[[Connection, Counts], dict[str, Any]] | None = None
 
 
 def publish(stage: Stage, publication: Publication) -> Counts:
     """Publishes and drops the stage. Raises Unconfirmed, MassDeletion, RunLocked or TargetError, nothing changed."""
     with stage.target.explained():
-        filled = _is_filled(stage)
+        filled = _readied_before(stage)
         try:
             counts = _attempt(stage, publication, filled=filled, distinct=False)
         except IntegrityError:
@@ -102,7 +104,6 @@ def publish(stage: Stage, publication: Publication) -> Counts:
             counts = _publish_distinct(stage, publication, filled=filled)
         except _Moved as moved:
             counts = _without_deletes(stage, publication, moved)
-    stage.drop()
     return counts
 
 
@@ -122,7 +123,7 @@ class _Moved(Exception):
         self.vanished = vanished
 
 
-def _publish_distinct(stage: Stage, publication: Publication, *, filled: bool) -> Counts:
+def _publish_distinct(stage: Stage, publication: Publication, *, filled: bool | None) -> Counts:
     try:
         return _attempt(stage, publication, filled=filled, distinct=True)
     except _Moved as moved:
@@ -134,29 +135,36 @@ def _without_deletes(stage: Stage, publication: Publication, moved: _Moved) -> C
     return _attempt(stage, allowed, filled=True, distinct=True)
 
 
-def _attempt(stage: Stage, publication: Publication, *, filled: bool, distinct: bool) -> Counts:
+def _attempt(stage: Stage, publication: Publication, *, filled: bool | None, distinct: bool) -> Counts:
     return stage.target.attempt(lambda: _publish(stage, publication, filled=filled, distinct=distinct))
 
 
-def _is_filled(stage: Stage) -> bool:
+def _readied_before(stage: Stage) -> bool | None:
+    """Where DDL commits, what `_readied` does cannot be part of the transaction; elsewhere None, and it is."""
+    if not stage.target.dialect.ddl_commits:
+        return None
+    with stage.lease.guarding(stage.target) as connection:
+        return _readied(stage, connection)
+
+
+def _readied(stage: Stage, connection: Connection) -> bool:
     """Whether there is anything to compare with; the stage is made ready for it if so."""
     table = object_table(stage.target, stage.layout)
     base = Base.of(stage.target, stage.layout, table)
-    with stage.target.reading() as connection:
-        filled = connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
-        # Of a table that somebody emptied the bases are left: each of them is a wish to delete.
-        filled = filled or (base is not None and base.is_filled(connection))
+    filled = connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
+    # Of a table that somebody emptied the bases are left: each of them is a wish to delete.
+    filled = filled or (base is not None and base.is_filled(connection))
     if filled:
-        with stage.lease.guarding(stage.target) as connection:
-            stage.target.dialect.make_joinable(connection, stage.table, stage.layout.primary_key)
+        stage.target.dialect.make_joinable(connection, stage.table, stage.layout.primary_key)
     return filled
 
 
-def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: bool) -> Counts:
+def _publish(stage: Stage, publication: Publication, *, filled: bool | None, distinct: bool) -> Counts:
     target, name = stage.target, stage.layout.object.name
     table = object_table(target, stage.layout)
     with target.transaction() as connection:
         stage.lease.check(connection)
+        filled = _readied(stage, connection) if filled is None else filled
         staged = int(connection.execute(select(func.count()).select_from(stage.table)).scalar_one())
         promised = stage.state.staged(connection, name)
         if publication.settle:
@@ -184,9 +192,12 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool, distinct: 
         stage.state.forget(connection, name)
         ours = {"records": counts.live, "listing_began_at": None, "run_id": publication.run_id}
         ours["epoch"] = stage.lease.epoch
-        stage.state.write(connection, name, **publication.state, **ours)
-        if publication.also:
-            publication.also(connection, counts)
+        also = publication.also(connection, counts) if publication.also else {}
+        stage.state.write(connection, name, **publication.state, **ours, **also)
+        if not target.dialect.ddl_commits:
+            stage.remove(connection)
+    if target.dialect.ddl_commits:
+        stage.drop()
     return counts
 
 
@@ -225,6 +236,8 @@ class _Merge:
         return Base.of(self.stage.target, self.stage.layout, self.table)
 
     def perform(self, staged: int, *, filled: bool) -> Counts:
+        if filled and (counts := self._as_before(staged)):
+            return counts
         passed, filtered = self._filtered(staged)
         # Before the others: a record that came twice and passed once is alive.
         left = self._bury(self._unwanted) if filled and filtered else 0
@@ -254,6 +267,32 @@ class _Merge:
             vanished=self.vanished if filled else (),
             withheld=withheld,
         )
+
+    def _as_before(self, staged: int) -> Counts | None:
+        """Where the rows are what was staged, one join tells, in place of all that would find nothing to do."""
+        if staged > _FEW or self.distinct or self.stage.layout.where:
+            return None
+        table, source = self.table, self.stage.table
+        same = [self._staged_key == self._key, table.c._fingerprint == source.c._fingerprint]
+        same += [table.c._partition == source.c._partition] if "_partition" in source.c else []
+        query = select(func.count(), func.count(func.distinct(self._key))).select_from(table.join(source, and_(*same)))
+        found, records = self.connection.execute(query.where(table.c._deleted_at.is_(None))).one()
+        if not found == records == staged:
+            return None
+        live = self._live()
+        if self.publication.extent == "whole" and live != records:
+            return None
+        if self.publication.extent == "partitions" and self._lacks():
+            return None
+        withheld = tuple(self._withheld())
+        return Counts(records, unchanged=records, live=live, vanished=self.vanished, withheld=withheld)
+
+    def _lacks(self) -> bool:
+        """Whether some live row of the finished partitions, or of none that there is, was not staged as it is."""
+        finished = self.stage.table.c._partition.in_(_finished(self.stage))
+        staged = self._scalar(select(func.count()).select_from(self.stage.table).where(finished))
+        mine = self.table.c._partition.in_(_finished(self.stage))
+        return bool(staged != self._live(or_(mine, self._orphaned()) if self.publication.settle else mine))
 
     @cached_property
     def vanished(self) -> tuple[str, ...]:
@@ -310,9 +349,9 @@ class _Merge:
         passes = (self._passes,) if self.stage.layout.where else ()
         return int(self._scalar(select(func.count(func.distinct(self._staged_key))).where(*passes)))
 
-    def _live(self) -> int:
+    def _live(self, *which: ColumnElement[bool]) -> int:
         alive = [self.table.c._deleted_at.is_(None), *([~self.base.local] if self.base else [])]
-        return int(self._scalar(select(func.count()).select_from(self.table).where(*alive)))
+        return int(self._scalar(select(func.count()).select_from(self.table).where(*alive, *which)))
 
     def _scalar(self, query: Any) -> Any:
         return self.connection.execute(query).scalar_one()

@@ -91,16 +91,22 @@ class Stage:
     def begin(self, **began: Any) -> None:
         """An empty stage for a new listing; `began` goes into the object's state."""
         self.refused.clear()
-        with self.lease.guarding(self.target) as connection:
-            for statement in stage_ddl(self.target, self.layout):
-                connection.exec_driver_sql(statement)
+        if self.target.dialect.ddl_commits:
+            with self.lease.guarding(self.target) as connection:
+                self._make(connection)
         with self.target.explained():
             self.target.attempt(lambda: self._began(began))
+
+    def _make(self, connection: Connection) -> None:
+        for statement in stage_ddl(self.target, self.layout):
+            connection.exec_driver_sql(statement)
 
     def _began(self, began: dict[str, Any]) -> None:
         name = self.layout.object.name
         with self.target.transaction() as connection:
             self.lease.check(connection)
+            if not self.target.dialect.ddl_commits:
+                self._make(connection)
             self.state.forget(connection, name)
             self.state.write(connection, name, **began, epoch=self.lease.epoch)
 
@@ -160,10 +166,14 @@ class Stage:
     def _partition(self, row: Row) -> str:
         return str(row[-1]) if self.layout.object.partitioned else ""
 
+    def remove(self, connection: Connection) -> None:
+        """Removes the stage as it is published, in the same transaction."""
+        connection.exec_driver_sql(stage_ddl(self.target, self.layout)[0])
+
     def drop(self) -> None:
-        """Removes the stage once it is published. One that stays behind is replaced by the next listing."""
+        """The same where DDL commits: afterwards. One that stays behind is replaced by the next listing."""
         try:
             with self.lease.guarding(self.target) as connection:
-                connection.exec_driver_sql(stage_ddl(self.target, self.layout)[0])
+                self.remove(connection)
         except TargetError as why:
             log.warning("stage stays behind", extra={"object": self.layout.object.name, "why": str(why)})

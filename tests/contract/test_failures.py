@@ -142,10 +142,11 @@ def test_a_deadlock_is_tried_again(plans_replica: Replica) -> None:
     }[plans_replica.target.dialect.title]
     tries: list[int] = []
 
-    def deadlock(connection: Any, _counts: object) -> None:
+    def deadlock(connection: Any, _counts: object) -> dict[str, Any]:
         tries.append(1)
         if len(tries) < 3:
             connection.exec_driver_sql(raises)
+        return {}
 
     assert plans_replica.load(plans(3), also=deadlock).inserted == 3
     assert len(tries) == 3

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, event, text
 
 from replicator.errors import MassDeletion, TargetError
+from replicator.target import publish
+from replicator.target.publish import Counts
+from replicator.target.schema import object_table
 from tests.contract.replica import RULES, Replica, plan, plans
 
 Make = Callable[..., Replica]
@@ -38,6 +42,51 @@ def test_an_unchanged_listing_writes_no_row(plans_replica: Replica) -> None:
     counts = second.load(list(reversed(plans(25))))
     assert (counts.unchanged, counts.inserted, counts.updated, counts.deleted) == (25, 0, 0, 0)
     assert (second.rows(), places(second)) == (before, where)
+
+
+@pytest.mark.parametrize("extent", ["whole", "none"])
+def test_an_unchanged_listing_is_found_out_by_reading_alone_and_counts_as_any_other(
+    plans_replica: Replica, extent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans_replica.load(plans(5))
+    again = plans(3) if extent == "none" else plans(5)
+    touched, quick = _writes(plans_replica, lambda: plans_replica.load(again, extent))
+    assert not touched
+    monkeypatch.setattr(publish, "_FEW", 0)
+    assert plans_replica.load(again, extent) == quick
+    monkeypatch.undo()
+    touched, counts = _writes(plans_replica, lambda: plans_replica.load(plans(4)))
+    assert touched
+    assert (counts.deleted, counts.unchanged) == (1, 4)
+
+
+def test_partitions_that_are_as_they_were_are_found_out_by_reading_alone(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = make(RULES)
+    both = {"p1": rules(2), "p2": rules(3)}
+    replica.load_partitions(both)
+    touched, quick = _writes(replica, lambda: replica.load_partitions(both, unfinished=["p2"]))
+    assert not touched
+    monkeypatch.setattr(publish, "_FEW", 0)
+    assert replica.load_partitions(both, unfinished=["p2"]) == quick
+    monkeypatch.undo()
+    assert replica.load_partitions({"p1": rules(1), "p2": []}, unfinished=["p2"]).deleted == 1
+
+
+def _writes(replica: Replica, work: Callable[[], Counts]) -> tuple[list[str], Counts]:
+    """The statements that would have changed rows of the object's table, whatever they found, and the work's counts."""
+    name, seen = object_table(replica.target, replica.layout).name, list[str]()
+
+    def note(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        if re.match(rf"(UPDATE|DELETE FROM|INSERT INTO) \W?{name}\b", statement):
+            seen.append(statement)
+
+    event.listen(replica.target.engine, "before_cursor_execute", note)
+    try:
+        return seen, work()
+    finally:
+        event.remove(replica.target.engine, "before_cursor_execute", note)
 
 
 def test_changed_rows_are_updated_and_the_others_left_alone(plans_replica: Replica) -> None:

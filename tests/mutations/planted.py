@@ -88,9 +88,30 @@ MUTATIONS = (
     Mutation(
         "commit the publication without the epoch",
         "target/publish.py",
-        "        stage.lease.check(connection)\n        staged = int(",
-        "        staged = int(",
+        "        stage.lease.check(connection)\n        filled = ",
+        "        filled = ",
         PUBLISH + RESUME,
+    ),
+    Mutation(
+        "take staged rows for those of the table by their number alone",
+        "target/publish.py",
+        "same = [self._staged_key == self._key, table.c._fingerprint == source.c._fingerprint]",
+        "same = [self._staged_key == self._key]",
+        PUBLISH,
+    ),
+    Mutation(
+        "take a partition that lacks a row for one that is as it was",
+        "target/publish.py",
+        'if self.publication.extent == "partitions" and self._lacks():',
+        "if False:",
+        PUBLISH,
+    ),
+    Mutation(
+        "forget an event that was stored before the object was read last",
+        "hints.py",
+        "return stored if happened is None else min(stored, happened + SLACK)",
+        "return stored if happened is None else happened - SLACK",
+        ("tests/scenarios/test_incremental.py",),
     ),
     Mutation(
         "commit a batch without the epoch",
