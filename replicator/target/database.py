@@ -138,6 +138,8 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
         hide_parameters=True,
         pool_size=connections,
         max_overflow=connections,
+        # Every use of a connection ends its transaction itself; the pool's ROLLBACK would be one more round trip.
+        pool_reset_on_return=None,
     )
     dialect.configure(engine)
     if not dialect.single_writer:
