@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.due import Terms
-from replicator.target.publish import Counts
+from replicator.target.publication import Counts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

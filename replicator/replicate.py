@@ -22,7 +22,8 @@ from replicator.segment.counters import Counters
 from replicator.segment.unchanged import Pages, suits
 from replicator.target.base import Base
 from replicator.target.known import Detailed, Listed, Remembered
-from replicator.target.publish import Counts, Extent, Publication, Unconfirmed, absentees, publish
+from replicator.target.publication import Counts, Extent, Publication
+from replicator.target.publish import Unconfirmed, absentees, publish
 from replicator.target.schema import object_table
 
 if TYPE_CHECKING:

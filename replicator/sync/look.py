@@ -27,7 +27,7 @@ from replicator.sync.written import RULES
 from replicator.target.base import base_table
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.known import Known
-from replicator.target.publish import GUARD_ROWS, GUARD_SHARE
+from replicator.target.publication import GUARD_ROWS, GUARD_SHARE
 
 if TYPE_CHECKING:
     from replicator.catalog.model import Object

@@ -21,7 +21,8 @@ from replicator.rows import Rejected, Row
 from replicator.sync.decide import columns_of
 from replicator.target.base import Base, bound
 from replicator.target.history import fall_behind
-from replicator.target.publish import Publication, publish
+from replicator.target.publication import Publication
+from replicator.target.publish import publish
 from replicator.target.quarantine import Quarantine
 from replicator.target.stage import Batch, Stage
 from replicator.target.state import Checkpoint, State

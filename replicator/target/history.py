@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from replicator.rows import Layout
     from replicator.target.database import Target
-    from replicator.target.publish import Counts
+    from replicator.target.publication import Counts
     from replicator.target.stage import Stage
 
 _MICROSECOND = timedelta(microseconds=1)

@@ -20,7 +20,8 @@ from replicator.target.bookkeeping import Bookkeeping, bookkeeping
 from replicator.target.database import Place, Target, open_target
 from replicator.target.lease import Lease, acquire, holder
 from replicator.target.migrate import migrate
-from replicator.target.publish import Counts, Publication, publish
+from replicator.target.publication import Counts, Publication
+from replicator.target.publish import publish
 from replicator.target.quarantine import Quarantine
 from replicator.target.schema import object_table
 from replicator.target.stage import Batch, Stage

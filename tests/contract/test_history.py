@@ -17,7 +17,7 @@ from replicator.rows import Layout
 from replicator.target import evolve
 from replicator.target.database import Place
 from replicator.target.history import history_table, holds
-from replicator.target.publish import Counts
+from replicator.target.publication import Counts
 from tests.contract.replica import PLANS, RULES, Replica, plan, plans
 from tests.contract.test_evolve import layout_of, with_layout, without
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import delete, event, text
 
 from replicator.errors import MassDeletion, TargetError
-from replicator.target import publish
-from replicator.target.publish import Counts
+from replicator.target import merging
+from replicator.target.publication import Counts
 from replicator.target.schema import object_table
 from tests.contract.replica import RULES, Replica, plan, plans
 
@@ -52,7 +52,7 @@ def test_an_unchanged_listing_is_found_out_by_reading_alone_and_counts_as_any_ot
     again = plans(3) if extent == "none" else plans(5)
     touched, quick = _writes(plans_replica, lambda: plans_replica.load(again, extent))
     assert not touched
-    monkeypatch.setattr(publish, "_FEW", 0)
+    monkeypatch.setattr(merging, "_FEW", 0)
     assert plans_replica.load(again, extent) == quick
     monkeypatch.undo()
     touched, counts = _writes(plans_replica, lambda: plans_replica.load(plans(4)))
@@ -68,7 +68,7 @@ def test_partitions_that_are_as_they_were_are_found_out_by_reading_alone(
     replica.load_partitions(both)
     touched, quick = _writes(replica, lambda: replica.load_partitions(both, unfinished=["p2"]))
     assert not touched
-    monkeypatch.setattr(publish, "_FEW", 0)
+    monkeypatch.setattr(merging, "_FEW", 0)
     assert replica.load_partitions(both, unfinished=["p2"]) == quick
     monkeypatch.undo()
     assert replica.load_partitions({"p1": rules(1), "p2": []}, unfinished=["p2"]).deleted == 1
