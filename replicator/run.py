@@ -246,15 +246,14 @@ def _evolve(
             fitting[name] = error
     todo = [change for change in changes if not isinstance(change, evolve.Altered)]
     if todo and options.policy == "evolve":
+        if target.dialect.ddl_commits:
+            # Before, so that a change that was made is known whatever comes in between.
+            with target.begin() as connection:
+                drift.record(target, connection, ledger.books, ledger.run_id, todo)
         with target.begin() as connection:
             evolve.apply(target, connection, todo)
-            moment = target.dialect.now(connection)
-            rows = [
-                {"id": uuid.uuid4().hex, "scope": target.place.scope, "object": each.object, "change": str(each)}
-                | {"run_id": ledger.run_id, "seen_at": moment}
-                for each in todo
-            ]
-            connection.execute(insert(ledger.books.schema_changes), rows)
+            if not target.dialect.ddl_commits:
+                drift.record(target, connection, ledger.books, ledger.run_id, todo)
     altered = [change for change in changes if isinstance(change, evolve.Altered)]
     if altered:
         with target.begin() as connection:

@@ -8,6 +8,7 @@ import pytest
 
 from replicator.selection import selections
 from replicator.settings import ObjectSettings
+from replicator.target import evolve
 from tests.scenarios import network as net
 from tests.scenarios.replica import Replica, result
 
@@ -41,6 +42,29 @@ def test_a_new_field_is_kept_and_written_down_once(replica: Replica) -> None:
     sources(replica)
     assert told(replica, "Sources")[0] == "field another: unknown to the catalog; kept in _extra"
     assert len(told(replica, "Sources")) == 3
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_change_of_the_schema_is_written_down_once_although_its_run_was_cut_short_by_it(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch, *, done: bool
+) -> None:
+    sources(replica)
+    replica.do("ALTER TABLE sources DROP COLUMN slug")
+    apply = evolve.apply
+
+    def cut_short(*told: Any) -> None:
+        if done:
+            apply(*told)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evolve, "apply", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        sources(replica)
+    monkeypatch.undo()
+    for _ in range(2):
+        sources(replica)
+    assert [change for change in told(replica, "Sources") if "slug" in change] == ["add column slug to table sources"]
+    assert all(row["slug"] for row in replica.rows("sources"))
 
 
 def test_a_field_of_another_type_is_kept_beside_its_column_and_written_down(replica: Replica) -> None:
