@@ -17,6 +17,7 @@ from replicator.remembered import Remembered
 from replicator.run import Options, layouts
 from replicator.segment.pages import pages
 from replicator.target import evolve
+from replicator.target.alterations import Altered
 
 if TYPE_CHECKING:
     from replicator.segment.client import Client
@@ -179,5 +180,5 @@ def _schema(target: Target | None, options: Options, objects: Sequence[Object]) 
         return tuple(f"create table {thing.table}" for thing in objects), ""
     with target.reading() as connection:
         changes = evolve.plan(target, connection, wanted.values(), options.history)
-    todo = [change for change in changes if not isinstance(change, evolve.Altered)]
+    todo = [change for change in changes if not isinstance(change, Altered)]
     return tuple(str(change) for change in changes), evolve.statements(target, todo)

@@ -183,6 +183,7 @@ def check_target(target: Target, options: Options) -> TargetCheck:
     """The database as it is. One of the wrong version or charset has refused to be opened before."""
     from replicator.options import layouts
     from replicator.target import evolve, migrate
+    from replicator.target.alterations import Altered
     from replicator.target.bookkeeping import REVISION
 
     wanted = layouts(with_parents(options.objects), options).values()
@@ -192,7 +193,7 @@ def check_target(target: Target, options: Options) -> TargetCheck:
         revision = migrate.revision(connection, target.dialect)
         lost = migrate.lost(connection, target.dialect) if revision == REVISION else []
         changes = evolve.plan(target, connection, wanted, options.history)
-    problems += [str(change) for change in changes if isinstance(change, evolve.Altered)]
+    problems += [str(change) for change in changes if isinstance(change, Altered)]
     if revision is not None:
         try:
             migrate.migrate(target, allowed=False)
@@ -203,7 +204,7 @@ def check_target(target: Target, options: Options) -> TargetCheck:
             f"Missing in {target.where}: {', '.join(lost)}. Restore them from a backup, or drop the bookkeeping whole,"
             " so that the next run makes it anew."
         )
-    todo = tuple(str(change) for change in changes if not isinstance(change, evolve.Altered))
+    todo = tuple(str(change) for change in changes if not isinstance(change, Altered))
     return TargetCheck(target.where, target.server, "UTF-8", creates, revision, todo, tuple(problems))
 
 

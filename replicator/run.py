@@ -26,6 +26,7 @@ from replicator.outcome import ObjectResult, Progress, RunResult, Status
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
 from replicator.target import drift, evolve, lease, migrate, names
+from replicator.target.alterations import Altered
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.decisions import Decisions
 
@@ -244,7 +245,7 @@ def _evolve(
             fitting[name] = evolve.fit(layout, changes, options.policy)
         except ReplicatorError as error:
             fitting[name] = error
-    todo = [change for change in changes if not isinstance(change, evolve.Altered)]
+    todo = [change for change in changes if not isinstance(change, Altered)]
     if todo and options.policy == "evolve":
         if target.dialect.ddl_commits:
             # Before, so that a change that was made is known whatever comes in between.
@@ -254,7 +255,7 @@ def _evolve(
             evolve.apply(target, connection, todo)
             if not target.dialect.ddl_commits:
                 drift.record(target, connection, ledger.books, ledger.run_id, todo)
-    altered = [change for change in changes if isinstance(change, evolve.Altered)]
+    altered = [change for change in changes if isinstance(change, Altered)]
     if altered:
         with target.begin() as connection:
             for change in altered:

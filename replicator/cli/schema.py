@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from replicator.rows import Layout
     from replicator.run import Options
+    from replicator.target.alterations import Altered, SchemaChange
     from replicator.target.database import Target
-    from replicator.target.evolve import Altered, SchemaChange
 
 THERE_IS_SOMETHING_TO_DO = 5
 
@@ -92,11 +92,12 @@ def apply(
 
 def _changes(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[Altered]]:
     from replicator.target import evolve
+    from replicator.target.alterations import Altered
 
     with target.reading() as reading:
         found = evolve.plan(target, reading, _wanted(chosen).values(), chosen.history)
-    altered = [each for each in found if isinstance(each, evolve.Altered)]
-    return [each for each in found if not isinstance(each, evolve.Altered)], altered
+    altered = [each for each in found if isinstance(each, Altered)]
+    return [each for each in found if not isinstance(each, Altered)], altered
 
 
 def _wanted(chosen: Options) -> Mapping[str, Layout]:

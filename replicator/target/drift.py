@@ -12,9 +12,9 @@ from sqlalchemy import insert, select
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from replicator.target.alterations import SchemaChange
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
-    from replicator.target.evolve import SchemaChange
 
 log = logging.getLogger(__name__)
 

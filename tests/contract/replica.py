@@ -16,6 +16,7 @@ from replicator.catalog.model import Column, Listing, Object, Type
 from replicator.encoder import Encoder
 from replicator.rows import Layout, Rejected, Row, rebuild
 from replicator.target import evolve
+from replicator.target.alterations import Altered
 from replicator.target.bookkeeping import Bookkeeping, bookkeeping
 from replicator.target.database import Place, Target, open_target
 from replicator.target.lease import Lease, acquire, holder
@@ -222,7 +223,7 @@ def evolved(target: Target, *layouts: Layout) -> list[Any]:
     """Brings the tables to the layouts; returns what changed."""
     with target.begin() as connection:
         changes = evolve.plan(target, connection, layouts)
-        evolve.apply(target, connection, [each for each in changes if not isinstance(each, evolve.Altered)])
+        evolve.apply(target, connection, [each for each in changes if not isinstance(each, Altered)])
     return changes
 
 

@@ -14,6 +14,7 @@ from replicator.catalog.model import Object
 from replicator.errors import SchemaFrozen, TableAltered
 from replicator.rows import Layout
 from replicator.target import evolve
+from replicator.target.alterations import Altered
 from replicator.target.database import Place, open_target
 from replicator.target.migrate import migrate
 from tests.contract.replica import PLANS, RULES, Replica, evolved, plan, plans
@@ -169,7 +170,7 @@ def test_the_printed_statements_work_when_a_person_runs_them(database: Database,
     for layout in layouts:
         with target.begin() as connection:
             changes = evolve.plan(target, connection, [layout])
-            printed = evolve.statements(target, [each for each in changes if not isinstance(each, evolve.Altered)])
+            printed = evolve.statements(target, [each for each in changes if not isinstance(each, Altered)])
         for statement in printed.split(";"):
             if statement.strip():
                 with target.begin() as connection:

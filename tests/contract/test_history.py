@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, inspect, select, text, update
 from replicator.errors import MassDeletion, TableAltered
 from replicator.rows import Layout
 from replicator.target import evolve
+from replicator.target.alterations import Altered
 from replicator.target.database import Place
 from replicator.target.history import history_table, holds
 from replicator.target.publication import Counts
@@ -29,8 +30,8 @@ def keeping(replica: Replica) -> list[str]:
     with replica.target.begin() as connection:
         name = replica.layout.object.name
         changes = evolve.plan(replica.target, connection, [replica.layout], {name})
-        assert not any(isinstance(each, evolve.Altered) for each in changes)
-        evolve.apply(replica.target, connection, [each for each in changes if not isinstance(each, evolve.Altered)])
+        assert not any(isinstance(each, Altered) for each in changes)
+        evolve.apply(replica.target, connection, [each for each in changes if not isinstance(each, Altered)])
     return [str(each) for each in changes]
 
 
@@ -280,7 +281,7 @@ def test_the_printed_statements_make_a_history_too(plans_replica: Replica) -> No
     replica = plans_replica
     with replica.target.begin() as connection:
         changes = evolve.plan(replica.target, connection, [replica.layout], {"Plans"})
-        printed = evolve.statements(replica.target, [each for each in changes if not isinstance(each, evolve.Altered)])
+        printed = evolve.statements(replica.target, [each for each in changes if not isinstance(each, Altered)])
         for statement in filter(str.strip, printed.split(";")):
             connection.execute(text(statement))
         assert inspect(connection).has_table("plans_history")
