@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
 
 
+#: What is said of a write whose push was killed before it knew the answer; an edit that is left is looked at anew.
+KILLED = "its push was killed before it knew Segment's answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A creation that was begun and of which nobody knows whether it had its effect."""
@@ -100,6 +104,12 @@ class Journal:
         values = {"status": status, "error": error, "ended_at": now, **more}
         for identifier in identifiers:
             connection.execute(update(table).where(table.c.id == identifier).values(**values))
+
+    def close_dead(self, connection: Connection) -> None:
+        """Ends the rows of pushes that were killed over a request. For who holds the lock: no other push goes on."""
+        table, now = self.books.push_journal, self.target.dialect.now(connection)
+        left = (table.c.scope == self.scope, table.c.status == "sent", table.c.run_id != self.run_id)
+        connection.execute(update(table).where(*left).values(status="lost", error=KILLED, ended_at=now))
 
     def remark(self, connection: Connection, name: str, record_id: str, why: str) -> None:
         """What is to be known of a write of this run that is done."""

@@ -58,6 +58,9 @@ def apply(
             key = options.mask_key or kept_mask_key(target, ledger.books)
             look = Look(target, options, Remote(client, _suffix(client)), allowed, masks.keyed(key))
             journal = Journal(target, ledger.books, ledger.run_id)
+            with target.begin() as connection:
+                lease.check(connection)
+                journal.close_dead(connection)
             found: list[Done] = []
             moments: list[Moment] = []
 

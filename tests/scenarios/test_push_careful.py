@@ -373,6 +373,25 @@ def test_c13_a_schema_that_segment_keeps_in_its_own_way_is_no_edit_afterwards(fi
     quiet(filled)
 
 
+def test_a_deletion_whose_push_was_killed_over_it_has_an_outcome_in_the_end(filled: Replica) -> None:
+    plan = first(filled, "tracking_plans")["id"]
+    filled.do("DELETE FROM tracking_plans WHERE id = :p", p=plan)
+
+    def die(request: Request, answer: Any) -> Any:
+        if request.method == "DELETE":
+            raise KeyboardInterrupt
+        return answer
+
+    filled.network.on("*", die)
+    with pytest.raises(KeyboardInterrupt):
+        pushed(filled)
+    filled.network.heal()
+    filled.run(*ALL)
+    pushed(filled)
+    left = [(row["status"], bool(row["ended_at"]), row["error"]) for row in filled.books("push_journal")]
+    assert left == [("lost", True, "its push was killed before it knew Segment's answer")]
+
+
 @pytest.mark.parametrize("added", [False, True])
 def test_c13_what_segment_made_of_a_schema_that_a_cut_off_push_sent_is_no_edit_of_somebody_else(
     single: Replica, added: bool
