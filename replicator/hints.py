@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, inspect, select
 
 from replicator.catalog import by_name
+from replicator.target.bookkeeping import bookkeeping
 from replicator.target.names import as_stored
 from replicator.target.schema import object_table
+from replicator.target.state import State
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
 
 TRAIL = "AuditEvents"
-#: How far the API's clock, which dates events, may go behind the database's, which dates reads.
-SLACK = timedelta(hours=1)
+#: How far the API's clock, which dates events, may go behind the database's, which dates reads, where it is not known.
+SLACK = timedelta(minutes=2)
+#: Events bear whole seconds.
+_SECOND = timedelta(seconds=1)
 
 Moved = Mapping[str, datetime]
 
@@ -55,19 +59,28 @@ class Hints:
         table = trail_table(self.target, connection, "resource_id", "timestamp", "type")
         if table is None:
             return {}
+        behind = self._behind(connection)
         stored, happened = func.max(table.c._synced_at), func.max(table.c.timestamp)
         query = select(table.c.resource_id, stored, happened).group_by(table.c.resource_id)
         # A read of ours leaves an event, too (resources.md, "Change detection").
         query = query.where(table.c._synced_at >= since, table.c.type.not_like("%Retrieved"))
         return {
-            identifier: _until(stored, moment_of(happened))
+            identifier: _until(stored, moment_of(happened), behind)
             for identifier, stored, happened in connection.execute(query)
             if identifier is not None
         }
 
+    def _behind(self, connection: Connection) -> timedelta:
+        """How far the API's clock goes behind ours: the trail's bookmark is the time when it was listed, less that."""
+        state = State(bookkeeping(self.target.dialect), self.target.place.scope).read(connection, TRAIL)
+        if state.bookmark is None or state.listed_at is None:
+            return SLACK
+        behind = state.listed_at - datetime.fromisoformat(state.bookmark)
+        return behind + _SECOND if behind >= timedelta(0) else SLACK
 
-def _until(stored: datetime, happened: datetime | None) -> datetime:
-    return stored if happened is None else min(stored, happened + SLACK)
+
+def _until(stored: datetime, happened: datetime | None, behind: timedelta) -> datetime:
+    return stored if happened is None else min(stored, happened + behind)
 
 
 def trail_table(target: Target, connection: Connection, *needed: str) -> Table | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from replicator.crash import crashpoint
@@ -37,8 +37,6 @@ _DRIVERS = {
 
 Result = TypeVar("Result")
 
-#: Seconds after which a connection is asked whether it still stands before it is used.
-_IDLE = 2.0
 #: How often a transaction is tried that deadlocks with another session's.
 _TRIES = 5
 
@@ -138,12 +136,11 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
         hide_parameters=True,
         pool_size=connections,
         max_overflow=connections,
+        pool_pre_ping=not dialect.single_writer,
         # Every use of a connection ends its transaction itself; the pool's ROLLBACK would be one more round trip.
         pool_reset_on_return=None,
     )
     dialect.configure(engine)
-    if not dialect.single_writer:
-        _ping_after_a_while(engine)
     place = place or Place()
     target = Target(engine, dialect, where, "", place)
     try:
@@ -158,25 +155,6 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
         engine.dispose()
         raise
     return replace(target, where=where, server=server, place=place)
-
-
-def _ping_after_a_while(engine: Engine) -> None:
-    """A connection that lay idle may be dead; one that was just given back is not asked: a run takes dozens of them."""
-
-    def checkin(_: Any, record: Any) -> None:
-        record.info["given_back"] = time.monotonic()
-
-    def checkout(raw: Any, record: Any, _: Any) -> None:
-        if time.monotonic() - record.info.get("given_back", time.monotonic()) < _IDLE:
-            return
-        try:
-            engine.dialect.do_ping(raw)
-        except engine.dialect.loaded_dbapi.Error as error:
-            # The pool opens another one.
-            raise DisconnectionError from error
-
-    event.listen(engine, "checkin", checkin)
-    event.listen(engine, "checkout", checkout)
 
 
 def _parse(url: str) -> URL:

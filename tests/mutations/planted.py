@@ -109,7 +109,7 @@ MUTATIONS = (
     Mutation(
         "forget an event that was stored before the object was read last",
         "hints.py",
-        "return stored if happened is None else min(stored, happened + SLACK)",
+        "return stored if happened is None else min(stored, happened + behind)",
         "return stored if happened is None else happened - SLACK",
         ("tests/scenarios/test_incremental.py",),
     ),
