@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from replicator import masks
+from replicator import masks, pace
 from replicator.catalog import by_name
 from replicator.errors import ConfigError, SegmentError
 from replicator.hints import TRAIL
@@ -44,7 +44,8 @@ def plan(target: Target, client: Client, options: Options, allowed: Allowed) -> 
     """What would be sent, for each edit of the writable objects; nothing is written on either side."""
     mask = masks.keyed(options.mask_key or kept_mask_key(target, bookkeeping(target.dialect)))
     look = Look(target, options, _remote(target, client), allowed, mask)
-    return [step for thing in _things(options) for group in look.groups(thing) for step in group]
+    with pace.steady():
+        return [step for thing in _things(options) for group in look.groups(thing) for step in group]
 
 
 def apply(
