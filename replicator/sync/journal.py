@@ -106,10 +106,14 @@ class Journal:
             connection.execute(update(table).where(table.c.id == identifier).values(**values))
 
     def close_dead(self, connection: Connection) -> None:
-        """Ends the rows of pushes that were killed over a request. For who holds the lock: no other push goes on."""
+        """Ends the rows of writes over which a push was killed. For who holds the lock: no other push goes on.
+
+        Deployments and connections to sources may wait for a later push, and are no such writes.
+        """
         table, now = self.books.push_journal, self.target.dialect.now(connection)
         left = (table.c.scope == self.scope, table.c.status == "sent", table.c.run_id != self.run_id)
-        connection.execute(update(table).where(*left).values(status="lost", error=KILLED, ended_at=now))
+        writes = table.c.action.in_(("create", "update", "delete"))
+        connection.execute(update(table).where(*left, writes).values(status="lost", error=KILLED, ended_at=now))
 
     def remark(self, connection: Connection, name: str, record_id: str, why: str) -> None:
         """What is to be known of a write of this run that is done."""

@@ -13,9 +13,11 @@ from replicator.errors import SegmentError
 from replicator.options import Options, layout_of
 from replicator.run import holding
 from replicator.sandbox import Request, Sandbox, Token
+from replicator.sync.journal import Journal
 from replicator.sync.resolve import Side, resolve
 from replicator.sync.session import Allowed
 from replicator.sync.settle import Settling
+from replicator.target.bookkeeping import bookkeeping
 from tests.scenarios import network as net
 from tests.scenarios.network import Network
 from tests.scenarios.replica import Replica, objects
@@ -387,8 +389,14 @@ def test_a_deletion_whose_push_was_killed_over_it_has_an_outcome_in_the_end(fill
         pushed(filled)
     filled.network.heal()
     filled.run(*ALL)
+    books = bookkeeping(filled.target.dialect)
+    with filled.target.begin() as connection:
+        Journal(filled.target, books, "an earlier run").want_sources(connection, "new:plan", ["source"])
     pushed(filled)
-    left = [(row["status"], bool(row["ended_at"]), row["error"]) for row in filled.books("push_journal")]
+    waiting = [row for row in filled.books("push_journal") if row["action"] == "connect"]
+    assert [(row["status"], row["error"]) for row in waiting] == [("sent", None)]
+    deleted = [row for row in filled.books("push_journal") if row["action"] == "delete"]
+    left = [(row["status"], bool(row["ended_at"]), row["error"]) for row in deleted]
     assert left == [("lost", True, "its push was killed before it knew Segment's answer")]
 
 
