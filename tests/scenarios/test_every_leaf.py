@@ -28,7 +28,7 @@ def test_every_value_of_every_record_is_in_its_row_and_a_second_run_writes_nothi
     assert {target for target in twice if not target.startswith("/regulations/")} == {"/"}
 
     walk = Walk(
-        replica.network.sandbox, period=PERIOD, volume=_window(replica, "volume"), summary=_window(replica, "-metrics")
+        replica.network.sandbox, period=PERIOD, volume=window(replica, "volume"), summary=window(replica, "-metrics")
     )
     found = walk.everything()
     assert found.keys() == {thing.name for thing in OBJECTS}
@@ -44,7 +44,7 @@ def test_every_value_of_every_record_is_in_its_row_and_a_second_run_writes_nothi
     assert replica.books("quarantine") == bookkeeping == []
 
 
-def _window(replica: Replica, path: str) -> dict[str, str]:
+def window(replica: Replica, path: str) -> dict[str, str]:
     """The window that the run asked for, the same wherever that path was asked."""
     asked = [
         dict(parse_qsl(urlsplit(target).query)) for target in replica.network.asked if path in urlsplit(target).path

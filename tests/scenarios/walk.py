@@ -53,6 +53,10 @@ class Walk:
 
     # What every listing does
 
+    @staticmethod
+    def at(path: str, given: Mapping[str, Any]) -> str:
+        return path.format(**{k: quote(str(v), safe="") for k, v in given.items()})
+
     def data(self, path: str, **query: str) -> Record:
         found = self.perhaps(path, **query)
         assert found is not None, path
@@ -90,19 +94,19 @@ class Walk:
         return self.add(name, identity, [Found(record) for record in self.pages(path, key, **query)])
 
     def under(self, name: str, path: str, key: str, identity: str, given: Record, **query: str) -> list[Found]:
-        where = path.format(**{k: quote(str(v), safe="") for k, v in given.items()})
+        where = self.at(path, given)
         return self.add(name, identity, [Found(record, given) for record in self.pages(where, key, **query)])
 
     def whole(self, name: str, path: str, key: str, identity: str, given: Record, **query: str) -> list[Found]:
         """A list that knows no pages."""
-        where = path.format(**{k: quote(str(v), safe="") for k, v in given.items()})
+        where = self.at(path, given)
         return self.add(name, identity, [Found(record, given) for record in self.data(where, **query)[key]])
 
     def detailed(self, name: str, path: str, key: str, item: str, **query: str) -> list[Found]:
         """Each record joined by its get by id, and what lies beside the record in that answer."""
         found = []
         for listed in self.pages(path, key, **query):
-            answer = self.data(f"{path}/{listed['id']}")
+            answer = self.data(f"{path}/{quote(listed['id'], safe='')}")
             beside = {k: v for k, v in answer.items() if k != item}
             found.append(Found(listed | beside | answer[item]))
         return self.add(name, "id", found)
@@ -139,7 +143,7 @@ class Walk:
             records = []
             cursor: dict[str, str] = {}
             while True:
-                data = self.data(f"/credentials/{given['credentialId']}/consumers", **cursor)
+                data = self.data(self.at("/credentials/{credentialId}/consumers", given), **cursor)
                 records += [Found(record, {**given, "kind": kind}) for record in data[kind]]
                 following = (data.get(f"{kind}Pagination") or {}).get("next")
                 if not following:
@@ -183,33 +187,34 @@ class Walk:
         key = "sourceId id"
         self.under("SourceConnectedDestinations", path + "/connected-destinations", "destinations", key, given)
         self.under("SourceConnectedWarehouses", path + "/connected-warehouses", "warehouses", key, given)
-        where = path.format(**given)
+        where = self.at(path, given)
         self.add("SourceSchemaSettings", "sourceId", [Found(self.data(where + "/settings")["settings"], given)])
         plugin = (self.perhaps(where + "/live-plugins/latest") or {}).get("livePlugin")
         self.add("SourceLatestLivePlugin", "id", [Found(plugin, given)] if plugin else [])
         regulations = []
-        for listed in self.pages(f"/regulations/sources/{given['sourceId']}", "regulations"):
-            detail = self.data(f"/regulations/{listed['id']}")
+        for listed in self.pages(self.at("/regulations/sources/{sourceId}", given), "regulations"):
+            detail = self.data(self.at("/regulations/{id}", listed))
             beside = {k: v for k, v in detail.items() if k != "regulation"}
             regulations.append(Found(listed | beside | detail["regulation"], given))
         self.add("SourceRegulations", key, regulations)
 
     def _sync_statuses(self, model: str, subscription: str) -> None:
-        path = f"/reverse-etl-models/{model}/subscriptionId/{subscription}/syncs"
-        records = self.pages(path, "syncStatuses", size="count")
         given = {"modelId": model, "subscriptionId": subscription}
+        path = self.at("/reverse-etl-models/{modelId}/subscriptionId/{subscriptionId}/syncs", given)
+        records = self.pages(path, "syncStatuses", size="count")
         self.add("ReverseETLSyncStatuses", "modelId subscriptionId syncId", [Found(each, given) for each in records])
 
     def _warehouse(self, given: Record) -> None:
-        path = f"/warehouses/{given['warehouseId']}"
-        self.add("WarehouseConnectionState", "warehouseId", [Found(self.data(path + "/connection-state"), given)])
-        schedule = self.data(path + "/advanced-sync-schedule")
+        path = "/warehouses/{warehouseId}"
+        state = self.data(self.at(path + "/connection-state", given))
+        self.add("WarehouseConnectionState", "warehouseId", [Found(state, given)])
+        schedule = self.data(self.at(path + "/advanced-sync-schedule", given))
         self.add("WarehouseAdvancedSyncSchedule", "warehouseId", [Found(schedule, given)])
         self.under("WarehouseSyncs", path + "/syncs", "reports", "warehouseId sourceId start", given)
         path += "/connected-sources"
         for source in self.under("WarehouseConnectedSources", path, "sources", "warehouseId id", given):
             pair = {**given, "sourceId": source.record["id"]}
-            own = f"{path}/{pair['sourceId']}"
+            own = path + "/{sourceId}"
             self.under("WarehouseSourceSyncs", own + "/syncs", "reports", "warehouseId sourceId start", pair)
             identity = "warehouseId sourceId collection"
             self.under("WarehouseSelectiveSyncs", own + "/selective-syncs", "items", identity, pair)
@@ -221,7 +226,7 @@ class Walk:
         for group in self.listed("UserGroups", "/groups", "userGroups"):
             given = {"userGroupId": group.record["id"]}
             self.under("UserGroupUsers", "/groups/{userGroupId}/users", "users", "userGroupId id", given)
-            emails = self.pages(f"/groups/{given['userGroupId']}/invites", "emails")
+            emails = self.pages(self.at("/groups/{userGroupId}/invites", given), "emails")
             self.add("UserGroupInvites", "userGroupId email", [Found({"email": each}, given) for each in emails])
         self.add("Invites", "email", [Found({"email": each}) for each in self.pages("/invites", "invites")])
 
@@ -232,7 +237,7 @@ class Walk:
             self.under("SpaceFilters", "/filters", "filters", "id", given, integrationId=given["spaceId"])
             self.under("ComputedTraits", path + "/computed-traits", "computedTraits", "spaceId id", given)
             for kind in ("USERS", "ACCOUNTS", "LINKED"):
-                answer = self.data(f"/spaces/{given['spaceId']}/audienceType/{kind}/supported-destinations")
+                answer = self.data(self.at(path + "/audienceType/" + kind + "/supported-destinations", given))
                 self._supported({**given, "audienceType": kind}, answer["destinations"])
             warehouses = path + "/profiles-warehouses"
             for row in self.under("ProfilesWarehouses", warehouses, "profilesWarehouses", "spaceId id", given):
@@ -285,7 +290,7 @@ class Walk:
             self._samples("TraitSampleValues", path + "/traits/{traitKey}", named)
 
     def _samples(self, name: str, path: str, given: Record, **query: str) -> None:
-        where = path.format(**{k: quote(str(v), safe="") for k, v in given.items()})
+        where = self.at(path, given)
         values = self.data(where + "/sample-values", **query)["sampleValues"]
         found = [Found({"value": value}, {**given, "position": at}) for at, value in enumerate(values)]
         self.add(name, " ".join([*given, "position"]), found)
@@ -311,7 +316,9 @@ class Walk:
             own, source = destination.record["id"], destination.record["sourceId"]
             self._metrics({"sourceId": source, "destinationConfigId": own}, _TO_DESTINATION)
             query = {"sourceId": source, **self.summary}
-            summary = self.data(f"/destinations/{own}/delivery-metrics", **query)["deliveryMetricsSummary"]
+            summary = self.data(self.at("/destinations/{id}/delivery-metrics", destination.record), **query)[
+                "deliveryMetricsSummary"
+            ]
             rest = {k: v for k, v in summary.items() if k != "metrics"}
             found = [Found(rest | metric, {"destinationId": own, **self.summary}) for metric in summary["metrics"]]
             self.add("DestinationDeliveryMetrics", "destinationId sourceId granularity startTime metricName", found)
