@@ -28,6 +28,7 @@ CHECK = ROOT.parent / "shared" / "tools" / "container-check"
 #: Above the base image.
 MEGABYTES = 120
 MINUTES = 40
+QUEUE = "postgresql://replicator@database/replicator"
 
 
 @dataclass
@@ -64,8 +65,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("REPLICATOR_", "SEGMENT_"))
     }
-    # MySQL besides: what container-check gives that name is MariaDB.
-    environment |= {"COMPOSE_PROFILES": "mysql", "REPLICATOR_PORT": str(port), "REPLICATOR_MYSQL_PORT": str(other)}
+    # A fleet, and MySQL besides, with a daemon that needs none: what container-check gives that name is MariaDB.
+    environment |= {"COMPOSE_PROFILES": "mysql,fleet", "REPLICATOR_FLEET_QUEUE": QUEUE}
+    environment |= {"REPLICATOR_PORT": str(port), "REPLICATOR_MYSQL_PORT": str(other)}
     if containers.engine_answers() and shutil.which("docker"):
         yield from _by_docker(environment, port)
     elif CHECK.exists() and os.getuid() == 0:
@@ -204,6 +206,13 @@ def test_without_a_token_it_replicates_the_sandbox_and_shows_a_page_behind_a_pas
     query = ("psql", "-U", "replicator", "-Atc", "SELECT count(*) FROM tracking_plans", "replicator")
     assert int(stack.inside("database", *query)) > 0
     stack.inside("daemon", "replicator", "health", "--within", "2")
+
+
+def test_with_a_queue_the_daemon_plans_and_the_worker_performs(stack: Stack) -> None:
+    query = ("psql", "-U", "replicator", "-Atc", "SELECT DISTINCT holder FROM replicator.runs", "replicator")
+    worker = stack.inside("worker", "cat", "/etc/hostname").strip()
+    (holder,) = stack.inside("database", *query).split("\n")[:-1]
+    assert worker in holder
 
 
 def test_the_profile_for_mysql_fills_its_database_by_a_daemon_of_its_own(stack: Stack) -> None:
