@@ -14,14 +14,11 @@ from replicator import exact, masks
 from replicator.catalog.model import Column, Type
 from replicator.columns import Planned, columns, count
 from replicator.convert import ABSENT, UNFIT, Step, asked, converter, timestamps
+from replicator.keyed import Unkeyed, digest_of
 from replicator.rows import ESCAPED, MAX_KEY, Layout, Rejected, Row
 
 _sorted, _plain = msgspec.json.Encoder(order="sorted"), msgspec.json.Encoder()
 _canonical, _compact = _sorted.encode, _plain.encode
-
-
-class Unkeyed(ValueError):
-    """A record without a usable key."""
 
 
 class _Reserved(ValueError):
@@ -128,7 +125,7 @@ class Encoder:
         parts = [values[at] for at in self._key_at]
         if any(None in part for part in parts):
             rows = zip(*values, strict=True)
-            return [_digest(self._parts(row, extra, given)) for row, extra in zip(rows, extras, strict=True)]
+            return [digest_of(self._parts(row, extra, given)) for row, extra in zip(rows, extras, strict=True)]
         return [sha256(line).hexdigest() for line in _lines(_plain, list(zip(*parts, strict=True)))]
 
     def _check_all(self, keys: Sequence[Any]) -> None:
@@ -154,7 +151,7 @@ class Encoder:
         record = self._covered(record)
         extra: dict[str, Any] = {}
         values = self._values(record, given, extra)
-        head = (_digest(self._parts(values, extra, given)),) if self.layout.keyed else self._checked(values)
+        head = (digest_of(self._parts(values, extra, given)),) if self.layout.keyed else self._checked(values)
         return (*head, *values, _compact(extra).decode() if extra else None, digest.hexdigest(), *end)
 
     def _covered(self, record: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +236,7 @@ class Encoder:
                 raise Unkeyed("its id holds what no database can index")
             return self._checked(values)
         readable = [None if name in inexact else value for value, (name, _, _) in zip(values, self._plan, strict=True)]
-        return (_digest(self._parts(readable, originals, *sent)),)
+        return (digest_of(self._parts(readable, originals, *sent)),)
 
     def _again(self, record: Any, given: Mapping[str, Any], digest: Any, end: Row, unfit: Exception) -> Row | Rejected:
         """The fast path failed: the exact path either holds the record or says why not."""
@@ -280,9 +277,7 @@ class Encoder:
         parts: list[Any] = []
         for at in self._key_at:
             name, part = self._plan[at][0], values[at]
-            if part is None:
-                part = next((each[name] for each in sent if name in each), None)
-            parts.append(part)
+            parts.append(next((each[name] for each in sent if name in each), None) if part is None else part)
         return parts
 
     def _checked(self, values: list[Any]) -> Row:
@@ -302,14 +297,3 @@ def _lines(encoder: msgspec.json.Encoder, values: Sequence[Any]) -> list[bytes]:
 def _texts(extras: Sequence[dict[str, Any]]) -> list[str | None]:
     lines = iter(_lines(_plain, [extra for extra in extras if extra]))
     return [next(lines).decode() if extra else None for extra in extras]
-
-
-def _digest(parts: Sequence[Any]) -> str:
-    """SHA-256 of the key's values: a NUMBER column holds `1` and `1.0` as one double, an absent part is null."""
-    if parts.count(None) == len(parts):
-        raise Unkeyed("it has no part of its key")
-    try:
-        text = _compact(parts)
-    except (ValueError, TypeError, OverflowError):
-        text = exact.dump(parts).encode()
-    return sha256(text).hexdigest()

@@ -25,7 +25,7 @@ _CHUNK = 200
 class Listed:
     """One partition's last finished listing.
 
-    `mark` tells what it was read for (see replicate._Replication); "" when it proves nothing, so that it is read again.
+    `mark` tells what it was read for (see due.mark_of); "" when it proves nothing, so that it is read again.
     `ids` is the sum of the CRC-32 of its keys, in hex: equal sets have equal sums, in whatever order they came.
     """
 
@@ -36,6 +36,17 @@ class Listed:
     ids: str = ""
     #: Of an object with no other listing: see Remembered.
     pages: str | None = None
+
+
+def in_hex(total: int) -> str:
+    """A sum of CRC-32 as `ids` says it."""
+    return f"{total % (1 << 64):016x}"
+
+
+def total_of(listings: Iterable[Listed]) -> str | None:
+    """The sum over all of them; None if one of them is not known."""
+    sums = [each.ids for each in listings]
+    return in_hex(sum(int(each, 16) for each in sums)) if all(sums) else None
 
 
 @dataclass(frozen=True, slots=True)

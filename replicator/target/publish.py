@@ -46,10 +46,6 @@ def publish(stage: Stage, publication: Publication) -> Counts:
 class Unconfirmed(Exception):
     """Rows are absent from a complete listing; nothing was changed. Confirm that they are gone, and publish again."""
 
-    def __init__(self, vanished: int) -> None:
-        super().__init__(vanished)
-        self.vanished = vanished
-
 
 class _Moved(Exception):
     """Records are missing from a listing that shows others twice: its pages moved, absence proves nothing (H15)."""
@@ -115,7 +111,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool | None, dis
             raise _Moved(counts.absent)
         _guard(name, counts, publication, merge)
         if counts.absent and not publication.confirmed:
-            raise Unconfirmed(counts.absent)
+            raise Unconfirmed
         if publication.history:
             history.keep(connection, stage, publication.run_id, counts, merge.now)
         if counts.deleted and publication.hard:

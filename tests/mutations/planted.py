@@ -228,8 +228,8 @@ MUTATIONS = (
     Mutation(
         "no deadline for a whole request",
         "segment/client.py",
-        "self._transport.send(self._request(ask), self._patience.deadline)",
-        "self._transport.send(self._request(ask), 86_400.0)",
+        "self._transport.send(request, self._patience.deadline)",
+        "self._transport.send(request, 86_400.0)",
         CLIENT + FAULTS,
     ),
     Mutation(
@@ -255,14 +255,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a count that disagrees with the pages is believed",
-        "replicate.py",
+        "proof.py",
         "        elif fetched.checkpoint.done and total != held:",
         "        elif False:",
         FAULTS + PUBLISH,
     ),
     Mutation(
         "a table that somebody spoiled is taken for what was published",
-        "replicate.py",
+        "unchanged.py",
         "            if self.stage.target.dialect.checksum(connection, table) != known.rows:",
         "            if False:",
         ("tests/scenarios/test_unchanged.py",),
@@ -283,14 +283,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a listing that moved deletes",
-        "replicate.py",
+        "proof.py",
         "or not self.object.absence_deletes or self.moved or self.figures.quarantined:",
         "or not self.object.absence_deletes or self.figures.quarantined:",
         FAULTS + PUBLISH + RESUME,
     ),
     Mutation(
         "a record in quarantine is deleted",
-        "replicate.py",
+        "proof.py",
         "or not self.object.absence_deletes or self.moved or self.figures.quarantined:",
         "or not self.object.absence_deletes or self.moved:",
         ("tests/scenarios/test_quarantine.py", *FAULTS, *PUBLISH),
@@ -304,7 +304,7 @@ MUTATIONS = (
     ),
     Mutation(
         "windows do not overlap",
-        "replicate.py",
+        "resume.py",
         "    return time_text(datetime.fromisoformat(state.bookmark) - OVERLAP)",
         "    return time_text(datetime.fromisoformat(state.bookmark))",
         ("tests/scenarios/test_windows.py", *INCREMENTAL),
@@ -332,9 +332,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a listing that moved counts as read",
-        "replicate.py",
-        "        sure = not (self.moved or self.figures.quarantined)",
-        "        sure = True",
+        "proof.py",
+        "        return not (self.moved or self.figures.quarantined)",
+        "        return True",
         INCREMENTAL + FAULTS + RESUME,
     ),
     Mutation(
@@ -445,8 +445,8 @@ MUTATIONS = (
     Mutation(
         "push: a deployment is forgotten",
         "sync/push.py",
-        '(connection, step, "deploy")\n        error = self._read_back(step.id, record, deploys=deploys)\n        if',
-        "\n        error = self._read_back(step.id, record, deploys=deploys)\n        if",
+        '(connection, step, "deploy")\n        error = self.read_back(step.id, record, deploys=deploys)\n        if',
+        "\n        error = self.read_back(step.id, record, deploys=deploys)\n        if",
         PUSH,
     ),
     Mutation(
