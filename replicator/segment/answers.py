@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,7 +26,10 @@ from replicator.errors import (
 )
 
 from . import retry
+from .decode import OffContract, Unreadable
 from .exchange import Failed, Reply
+
+T = TypeVar("T")
 
 #: A contract violation is rarely a passing fault: it gets this many tries, however many others get.
 FEW = 3
@@ -207,3 +210,17 @@ def _short(text: str) -> str:
     """Somebody else's words, fit for one line of a terminal or a log."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split()).rstrip(".")
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
+
+
+def understood(where: str, answer: Answer, read: Callable[[Answer], T]) -> T | Again:
+    """What `read` makes of the answer; it raises Unreadable or OffContract where it can make nothing of it."""
+    try:
+        return read(answer)
+    except Unreadable as fault:
+        text = f"{where}: the answer cannot be read, each time: {fault}. Run it again later."
+        error: SegmentError = Unreachable(text, status=200, request_id=answer.request_id)
+        return Again(error, f"the answer cannot be read: {fault}")
+    except OffContract as fault:
+        text = f"{where}: the answer is not what the API promises: {fault}. Check the base URL, or report this."
+        error = UnexpectedResponse(text, status=200, request_id=answer.request_id)
+        return Again(error, f"unexpected answer: {fault}", tries=FEW)

@@ -9,17 +9,15 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
-from replicator import __version__
 from replicator.crash import crashpoint
 from replicator.errors import (
     Interrupted,
@@ -27,15 +25,13 @@ from replicator.errors import (
     RateLimited,
     SegmentError,
     Unauthorized,
-    UnexpectedResponse,
-    Unreachable,
 )
 
 from . import retry
-from .answers import FEW, Again, Answer, Denied, Refused, judge
+from .answers import Again, Answer, Denied, Refused, judge, understood
+from .ask import Ask, Lost, Stability
 from .counters import Counters
-from .decode import OffContract, Unreadable
-from .exchange import Failed, InProcess, Reply, Request, Transport
+from .exchange import Failed, Reply, Request, transport_to
 from .limits import POLL, Admission, Limits, Permit, Wait
 
 if TYPE_CHECKING:
@@ -43,44 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Ask", "Client", "Counters", "Lost", "Request", "Wait"]
 
-Stability = Literal["stable", "beta", "alpha"]
-#: The spelling that the SDKs send (resources.md, "Versions and media types").
-_MEDIA = {"stable": "v1", "beta": "v1beta", "alpha": "v1alpha"}
-_AGENT = f"segment-replicator/{__version__}"
-
 log = logging.getLogger("replicator.segment")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One operation to be asked; `path` is encoded already, and so is the JSON `body` of a write."""
-
-    operation: str
-    path: str
-    query: Mapping[str, str]
-    stability: Stability
-    rate: int | None
-    method: str = "GET"
-    #: May hold what is personal or secret.
-    body: bytes = field(default=b"", repr=False)
-
-    @property
-    def where(self) -> str:
-        """For error texts and logs: the query's values may be personal."""
-        return f"{self.method} {self.path}"
-
-    @property
-    def target(self) -> str:
-        query = urlencode(self.query, quote_via=quote, safe="")
-        return f"{self.path}?{query}" if query else self.path
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """No whole answer came to a write: it may have had its effect, or not, or may have it yet."""
-
-    why: str
 
 
 #: Tells a missing permission from a bad token: any valid token may read its own workspace.
@@ -125,7 +85,7 @@ class Client:
         self._token = token
         self._host = urlsplit(base_url).netloc
         self._compressed = transport is None
-        self._transport = _transport(base_url, transport, connections, max_body, ca_file)
+        self._transport = transport_to(base_url, transport, connections, max_body, ca_file)
         self._limits: Admission = limits or Limits()
         self._patience = _Patience(deadline, tries, max_wait, longest_sleep)
         self._on_wait = on_wait
@@ -214,7 +174,7 @@ class Client:
             case Refused():
                 return self._refused(ticket, verdict)
             case Answer():
-                return self._read(ask, verdict, read)
+                return understood(ask.where, verdict, read)
             case Again():
                 return verdict
             case Denied():
@@ -280,7 +240,8 @@ class Client:
             crashpoint("before request", ask.operation)
             with self._gate:
                 ticket = self._renewed(ticket)
-                reply = self._transport.send(self._request(ask), self._patience.deadline)
+                request = ask.request(self._host, self._token.header(), compressed=self._compressed)
+                reply = self._transport.send(request, self._patience.deadline)
             crashpoint("after request", ask.operation)
         finally:
             if reply is None or isinstance(reply, Failed):
@@ -297,39 +258,11 @@ class Client:
             self._sleep(found.seconds)
         return found
 
-    def _request(self, ask: Ask) -> Request:
-        sent = {"content-type": "application/json"} if ask.body else {}
-        return Request(
-            ask.method,
-            ask.target,
-            {
-                **sent,
-                "host": self._host,
-                "accept": f"application/vnd.segment.{_MEDIA[ask.stability]}+json",
-                "accept-encoding": "gzip" if self._compressed else "identity",
-                "user-agent": _AGENT,
-                "authorization": self._token.header(),
-            },
-            ask.body,
-        )
-
     def _refused(self, ticket: Permit, refused: Refused) -> Again:
         seconds = retry.backoff(1) if refused.seconds is None else refused.seconds
         self._limits.refused(ticket, seconds, whole_token=refused.named or ticket.stated is None)
         self._count(refused=1)
         return Again(refused.error, "Segment's rate limit is used up")
-
-    def _read(self, ask: Ask, answer: Answer, read: Callable[[Answer], T]) -> T | Again:
-        try:
-            return read(answer)
-        except Unreadable as fault:
-            text = f"{ask.where}: the answer cannot be read, each time: {fault}. Run it again later."
-            error: SegmentError = Unreachable(text, status=200, request_id=answer.request_id)
-            return Again(error, f"the answer cannot be read: {fault}")
-        except OffContract as fault:
-            text = f"{ask.where}: the answer is not what the API promises: {fault}. Check the base URL, or report this."
-            error = UnexpectedResponse(text, status=200, request_id=answer.request_id)
-            return Again(error, f"unexpected answer: {fault}", tries=FEW)
 
     def _who_is_denied(self, denied: Denied) -> SegmentError:
         """One request tells a token that lacks a permission from one that is no longer valid."""
@@ -359,16 +292,3 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _transport(
-    base_url: str, answer: Callable[[Any], Any] | None, connections: int, max_body: int, ca_file: Path | None
-) -> Transport:
-    if answer is not None:
-        return InProcess(answer, max_body)
-    # httpx takes a tenth of a second to import, and the sandbox in process does without it. Half as much again would go
-    # to its own command line, which it leaves out where click or rich are not installed: let it find that so.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-    from .wire import Network
-
-    return Network(base_url, connections=connections, max_body=max_body, ca_file=ca_file)

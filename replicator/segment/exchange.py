@@ -6,9 +6,11 @@ sandbox is one. What it gives goes through the same limits, retries and decoding
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 
@@ -109,3 +111,17 @@ def _gunzipped(chunks: Iterable[bytes], limit: int) -> bytes | Failed:
 
 def _too_large(limit: int) -> Failed:
     return Failed(f"the answer is larger than {limit // 2**20 or 1} MiB, the most that is read", passing=False)
+
+
+def transport_to(
+    base_url: str, answer: Callable[[Any], Any] | None, connections: int, max_body: int, ca_file: Path | None
+) -> Transport:
+    """Over the network, or to `answer` in this process."""
+    if answer is not None:
+        return InProcess(answer, max_body)
+    # httpx takes a tenth of a second to import, and the sandbox in process does without it. Half as much again would go
+    # to its own command line, which it leaves out where click or rich are not installed: let it find that so.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    from .wire import Network
+
+    return Network(base_url, connections=connections, max_body=max_body, ca_file=ca_file)
