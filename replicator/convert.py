@@ -20,6 +20,7 @@ ABSENT = "$absent"
 UNFIT: Any = object()
 _INT64 = 2**63
 _FLOAT_INTS = 2**53
+_WORDS: dict[type, str] = {str: "a text", bool: "a boolean", list: "a list", dict: "an object"}
 _compact = msgspec.json.Encoder(decimal_format="number").encode
 _parse = datetime.fromisoformat
 #: How long a time with milliseconds is, and what stands where in it, and in one without.
@@ -37,6 +38,11 @@ def converter(kind: Type, *, key: bool = False) -> Callable[[Any], Any]:
     A key takes an int for its text: an id that turns into a number keeps its row (reliability.md: H26).
     """
     return (_KEY_CONVERTERS if key else _CONVERTERS).get(kind) or _CONVERTERS[kind]
+
+
+def in_words(value: Any) -> str:
+    """What kind of JSON it is, as a person would say it."""
+    return _WORDS.get(type(value), "a number")
 
 
 def _text(value: Any) -> Any:

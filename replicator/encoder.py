@@ -13,7 +13,7 @@ import msgspec
 from replicator import exact, masks
 from replicator.catalog.model import Column, Type
 from replicator.columns import Planned, columns, count
-from replicator.convert import ABSENT, UNFIT, Step, asked, converter, timestamps
+from replicator.convert import ABSENT, UNFIT, Step, asked, converter, in_words, timestamps
 from replicator.keyed import Unkeyed, digest_of
 from replicator.rows import ESCAPED, MAX_KEY, Layout, Rejected, Row
 
@@ -184,7 +184,7 @@ class Encoder:
             value = self.mask(value)
         held = step.convert(value)
         if held is UNFIT:
-            self._note(name, f"a {type(value).__name__} that its column cannot hold")
+            self._note(name, f"{in_words(value)} that its column cannot hold")
             held = None
             extra[name] = value
         elif (step.rewrites or held is None) and held != value:

@@ -123,7 +123,7 @@ def test_a_changed_secret_shows_as_an_update(plans_replica: Replica) -> None:
 def test_an_unknown_field_is_kept_and_noted(plans_replica: Replica) -> None:
     encoder = plans_replica.encoder()
     list(encoder.encode([plan(1, color="red", count="many")], plain=False, given={}, partition=None))
-    assert encoder.drift == {"color": "unknown to the catalog", "count": "a str that its column cannot hold"}
+    assert encoder.drift == {"color": "unknown to the catalog", "count": "a text that its column cannot hold"}
 
 
 @pytest.mark.kinds("postgresql", "mariadb", "mysql")  # SQLite refuses no value of a row

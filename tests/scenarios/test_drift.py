@@ -71,7 +71,7 @@ def test_a_field_of_another_type_is_kept_beside_its_column_and_written_down(repl
     sources(replica)
     replica.network.on("/sources", every_source(lambda each: each.update(slug={"text": each["slug"]})))
     sources(replica)
-    assert told(replica, "Sources") == ["field slug: a dict that its column cannot hold; kept in _extra"]
+    assert told(replica, "Sources") == ["field slug: an object that its column cannot hold; kept in _extra"]
     assert all("slug" in str(row["_extra"]) for row in replica.rows("sources"))
 
 
