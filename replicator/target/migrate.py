@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
@@ -27,7 +28,7 @@ def revision(connection: Connection, dialect: Dialect) -> str | None:
     name = table_name(dialect, _VERSION_TABLE)
     if not inspect(connection).has_table(name, schema=schema):
         return None
-    table = _version_table(dialect, MetaData(schema=schema))
+    table = _version_table(dialect)
     found: str | None = connection.execute(select(table.c.version_num)).scalar()
     return found
 
@@ -66,7 +67,7 @@ def _made(target: Target) -> bool:
     """
     metadata = bookkeeping(target.dialect).metadata
     names = {table.name for table in metadata.tables.values()}
-    version = _version_table(target.dialect, MetaData(schema=target.dialect.schema or None))
+    version = _version_table(target.dialect)
     with target.begin() as connection, target.dialect.queue(connection, _QUEUE):
         inspector, schema = inspect(connection), target.dialect.schema or None
         if not (names | {version.name}).isdisjoint(inspector.get_table_names(schema=schema)):
@@ -83,8 +84,10 @@ def _make_schema(connection: Connection, dialect: Dialect) -> None:
         connection.execute(CreateSchema(dialect.schema))
 
 
-def _version_table(dialect: Dialect, metadata: MetaData) -> Table:
-    """As Alembic makes it."""
+@lru_cache(maxsize=8)
+def _version_table(dialect: Dialect) -> Table:
+    """As Alembic makes it. Made once: a statement about another table of its name would be compiled anew, and kept."""
+    metadata = MetaData(schema=dialect.schema or None)
     name = table_name(dialect, _VERSION_TABLE)
     key = PrimaryKeyConstraint("version_num", name=f"{name}_pkc")
     return Table(name, metadata, Column("version_num", String(32), nullable=False), key)

@@ -272,3 +272,14 @@ def test_what_was_never_read_does_not_wait_for_the_audit_trail(one: Replica) -> 
     told = Told()
     assert one.run("AuditEvents", "Sources", told=told).status == "done"
     assert next(iter(told.results)) == "AuditEvents"
+
+
+def test_further_runs_find_each_statement_compiled_so_that_a_daemon_does_not_grow(replica: Replica) -> None:
+    """The engine keeps what it compiles, by the tables' identity: a table described anew would be kept anew."""
+    for reread in (timedelta(0), DAY) * 2:
+        run(replica, "core", reread=reread)
+    kept: Any = replica.target.engine._compiled_cache
+    before = set(kept)
+    for reread in (timedelta(0), DAY):
+        run(replica, "core", reread=reread)
+    assert [str(kept[key]) for key in set(kept) - before] == []
