@@ -195,7 +195,7 @@ def test_what_is_wrong_is_said_before_anything_is_done(replicator: Run, folder: 
 
 
 def test_the_ledger_of_each_database_says_when_a_job_is_due(replicator: Run, folder: Path, target_url: str) -> None:
-    text = QUICK.replace("sqlite:///replica.db", target_url).replace("5s", "1h") + "[jobs.other]\n"
+    text = QUICK.replace("5s", "1h").replace("sqlite:///replica.db", target_url) + "[jobs.other]\n"
     (folder / "replicator.toml").write_text(text)
     assert replicator("jobs", "--json").document["jobs"][0]["error"]
     assert replicator("run", "quick").code == 0
