@@ -94,8 +94,7 @@ class Foreign:
         data = _resolved(schema["properties"]["data"])
         how = {*_HOW, "startTime"} if operation.id == "listAuditEvents" else _HOW
         filters = {k: v for k, v in sorted(query.items()) if "pagination" not in k.lower() and k not in how}
-        paged = operation.counted
-        for each in ("count", "cursor") if paged else ():
+        for each in ("count", "cursor") if operation.counted else ():
             filters.pop(each, None)
         own = f"{operation.path} {sorted(names.items())} {filters}"
         made = {

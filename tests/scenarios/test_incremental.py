@@ -274,7 +274,7 @@ def test_what_was_never_read_does_not_wait_for_the_audit_trail(one: Replica) -> 
     assert next(iter(told.results)) == "AuditEvents"
 
 
-def test_further_runs_find_each_statement_compiled_so_that_a_daemon_does_not_grow(replica: Replica) -> None:
+def test_further_runs_over_one_database_handle_find_each_statement_compiled(replica: Replica) -> None:
     """The engine keeps what it compiles, by the tables' identity: a table described anew would be kept anew."""
     for reread in (timedelta(0), DAY) * 2:
         run(replica, "core", reread=reread)

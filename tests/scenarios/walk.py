@@ -106,7 +106,7 @@ class Walk:
         """Each record joined by its get by id, and what lies beside the record in that answer."""
         found = []
         for listed in self.pages(path, key, **query):
-            answer = self.data(f"{path}/{quote(listed['id'], safe='')}")
+            answer = self.data(self.at(path + "/{id}", listed))
             beside = {k: v for k, v in answer.items() if k != item}
             found.append(Found(listed | beside | answer[item]))
         return self.add(name, "id", found)
@@ -316,9 +316,8 @@ class Walk:
             own, source = destination.record["id"], destination.record["sourceId"]
             self._metrics({"sourceId": source, "destinationConfigId": own}, _TO_DESTINATION)
             query = {"sourceId": source, **self.summary}
-            summary = self.data(self.at("/destinations/{id}/delivery-metrics", destination.record), **query)[
-                "deliveryMetricsSummary"
-            ]
+            where = self.at("/destinations/{id}/delivery-metrics", destination.record)
+            summary = self.data(where, **query)["deliveryMetricsSummary"]
             rest = {k: v for k, v in summary.items() if k != "metrics"}
             found = [Found(rest | metric, {"destinationId": own, **self.summary}) for metric in summary["metrics"]]
             self.add("DestinationDeliveryMetrics", "destinationId sourceId granularity startTime metricName", found)
