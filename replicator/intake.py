@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.encoder import Encoder
+    from replicator.target.dialects.base import Pack
     from replicator.target.stage import Stage
     from replicator.target.state import Checkpoint
 
 #: A batch is committed when it holds this many rows, or about this many characters, or is this many seconds old:
 #: where the API allows two requests a minute, a killed run must not lose an hour of them. Two are held at a time.
-BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 5_000, 1_000_000, 2.0
+BATCH_ROWS, BATCH_SIZE, BATCH_SECONDS = 10_000, 2_000_000, 2.0
 
 #: Of a record that was refused: its partition, the reason, and what of it may be kept.
 Refused = tuple[str, str, str]
@@ -45,7 +46,8 @@ class Intake:
     ids: dict[str, int] = field(default_factory=dict)
     #: Rows that stay as they are, for records whose details were not read again.
     unread: int = 0
-    _rows: list[Row] = field(default_factory=list)
+    _packs: list[Pack] = field(default_factory=list)
+    _count: int = 0
     _refused: list[Refused] = field(default_factory=list)
     _checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     _details: list[Detailed] = field(default_factory=list)
@@ -64,7 +66,9 @@ class Intake:
         rows, refused = self.encode(fetched)
         keys = map(str.encode, map(itemgetter(self.key_at), rows))
         self.ids[name] = self.ids.get(name, 0) + sum(map(crc32, keys))
-        self._rows += rows
+        if rows:
+            self._packs.append(self.stage.pack(rows))
+        self._count += len(rows)
         self._refused += refused
         self._size += _size(rows)
         self.staged[name] = self.staged.get(name, 0) + len(rows)
@@ -74,15 +78,16 @@ class Intake:
     def is_full(self) -> bool:
         """Whether the batch is to be committed."""
         age = time.monotonic() - self._flushed
-        return len(self._rows) >= BATCH_ROWS or self._size >= BATCH_SIZE or age >= BATCH_SECONDS
+        return self._count >= BATCH_ROWS or self._size >= BATCH_SIZE or age >= BATCH_SECONDS
 
     def flush(self) -> int:
         """Has the batch committed. Returns how many rows of the last the database refused, or raises its error."""
         refused = self.settle()
-        if self._rows or self._refused or self._checkpoints:
-            batch = Batch(self._rows, self._refused, list(self._checkpoints.values()), self._details)
+        if self._packs or self._refused or self._checkpoints:
+            batch = Batch(self._packs, self._refused, list(self._checkpoints.values()), self._details)
             self._storing = self.store.submit(self.stage.append, batch)
-            self._rows, self._refused, self._checkpoints, self._details, self._size = [], [], {}, [], 0
+            self._packs, self._refused, self._checkpoints, self._details = [], [], {}, []
+            self._count = self._size = 0
             self._flushed = time.monotonic()
         return refused
 

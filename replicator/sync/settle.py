@@ -238,7 +238,7 @@ class Settling:
         with self.target.begin() as connection:
             self.lease.check(connection)
             began = self.target.dialect.now(connection)
-        stage.append(Batch(rows, (), [Checkpoint("", staged=len(rows), done=True)]))
+        stage.append(Batch([stage.pack(rows)], (), [Checkpoint("", staged=len(rows), done=True)]))
         publish(stage, Publication(self.ledger.run_id, "none", began, relisted="none", history=self.history))
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from replicator.rows import Layout, Row
     from replicator.target.database import Target
+    from replicator.target.dialects.base import Pack
     from replicator.target.known import Detailed
     from replicator.target.lease import Lease
     from replicator.target.quarantine import Quarantine
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 class Batch:
     """Rows of one or more partitions, the records refused on the way, and how far each partition came."""
 
-    rows: Sequence[Row]
+    packs: Sequence[Pack]
     refused: Sequence[tuple[str, str, str]]
     checkpoints: Sequence[Checkpoint]
     #: What was read for records whose rows are among these.
@@ -110,6 +111,10 @@ class Stage:
             self.state.forget(connection, name)
             self.state.write(connection, name, **began, epoch=self.lease.epoch)
 
+    def pack(self, rows: Sequence[Row]) -> Pack:
+        """The rows as a batch has them."""
+        return self.target.dialect.pack(rows)
+
     def append(self, batch: Batch) -> int:
         """Commits the batch and returns how many of its rows the database refused; those are quarantined."""
         with self.target.explained():
@@ -126,28 +131,31 @@ class Stage:
         checkpoints = [replace(each, staged=each.staged - self.refused[each.partition]) for each in batch.checkpoints]
         with self.target.transaction() as connection:
             self.lease.check(connection)
-            if batch.rows:
-                self.target.dialect.load(connection, self.table, self.layout.staged, batch.rows)
+            if batch.packs:
+                self.target.dialect.load(connection, self.table, self.layout.staged, batch.packs)
             self.quarantine.add(connection, name, batch.refused)
             self.state.save(connection, name, checkpoints)
             self.known.save_details(connection, name, batch.details)
 
     def _divide(self, batch: Batch) -> int:
         """One row is what the database cannot take: find it by halves, quarantine it, keep the others."""
-        bad = self._bad_rows(list(batch.rows))
+        dialect, columns = self.target.dialect, self.layout.staged
+        rows = [row for pack in batch.packs for row in dialect.unpack(pack, columns)]
+        bad = self._bad_rows(rows)
         ids = {id(row) for row in bad}
-        kept = [row for row in batch.rows if id(row) not in ids]
+        kept = dialect.pack([row for row in rows if id(row) not in ids])
         named = [(self._partition(row), "the database refuses one of its values", self._shown(row)) for row in bad]
         self.refused.update(self._partition(row) for row in bad)
         self.target.attempt(
-            lambda: self._commit(Batch(kept, [*batch.refused, *named], batch.checkpoints, batch.details))
+            lambda: self._commit(Batch([kept], [*batch.refused, *named], batch.checkpoints, batch.details))
         )
         return len(bad)
 
     def _bad_rows(self, rows: list[Row]) -> list[Row]:
         try:
             with self.target.transaction() as connection:
-                self.target.dialect.load(connection, self.table, self.layout.staged, rows)
+                dialect = self.target.dialect
+                dialect.load(connection, self.table, self.layout.staged, [dialect.pack(rows)])
                 connection.rollback()
         except DBAPIError as error:
             if not self.target.dialect.is_bad_value(error):

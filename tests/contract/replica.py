@@ -121,7 +121,7 @@ class Replica:
             staged += len(rows)
             last = done and number == len(pages)
             mark = Checkpoint("", None if last else f"page {number}", staged, number, staged, done=last)
-            stage.append(Batch(rows, refused, [mark]))
+            stage.append(Batch([stage.pack(rows)], refused, [mark]))
 
     def publish(self, stage: Stage, extent: Any = "whole", **options: Any) -> Counts:
         options = {"confirmed": True, **options}
@@ -138,7 +138,7 @@ class Replica:
         for name, some in records.items():
             rows, refused = self.encode(some, name, planId=name)
             mark = Checkpoint(name, None, len(some), 1, len(rows), done=name not in unfinished)
-            stage.append(Batch(rows, refused, [mark]))
+            stage.append(Batch([stage.pack(rows)], refused, [mark]))
         return self.publish(stage, "partitions" if unfinished else "whole", **options)
 
     def rows(self, name: str = "") -> dict[str, dict[str, Any]]:

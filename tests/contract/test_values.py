@@ -135,8 +135,8 @@ def test_a_row_that_the_database_refuses_is_quarantined_and_the_others_stay(plan
     broken = list(rows[7])
     broken[names.index("count")] = 2**70
     rows[7] = tuple(broken)
-    assert stage.append(Batch(rows[:10], [], [Checkpoint("", "c", 10, 1, 10)])) == 1
-    assert stage.append(Batch(rows[10:], [], [Checkpoint("", None, 20, 2, 20, done=True)])) == 0
+    assert stage.append(Batch([stage.pack(rows[:10])], [], [Checkpoint("", "c", 10, 1, 10)])) == 1
+    assert stage.append(Batch([stage.pack(rows[10:])], [], [Checkpoint("", None, 20, 2, 20, done=True)])) == 0
     counts = plans_replica.publish(stage, "none")
     assert (counts.inserted, counts.live) == (19, 19)
     with plans_replica.target.reading() as connection:

@@ -116,8 +116,8 @@ MUTATIONS = (
     Mutation(
         "commit a batch without the epoch",
         "target/stage.py",
-        "            self.lease.check(connection)\n            if batch.rows",
-        "            if batch.rows",
+        "            self.lease.check(connection)\n            if batch.packs",
+        "            if batch.packs",
         RESUME + PUBLISH,
     ),
     Mutation(

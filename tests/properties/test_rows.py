@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicator import exact, masks
+from replicator.catalog.model import Type
 from replicator.encoder import Encoder
 from replicator.rows import Layout, Rejected, rebuild
-from replicator.target.dialects.delimited import delimited
+from replicator.target.dialects.delimited import delimited, undelimited
 from tests.properties.records import KEYED, MASK_KEY, THING, names, records, rules, same, texts, values
 
 LAYOUT, RULES = Layout(THING, THING.columns), Layout(KEYED, KEYED.columns)
@@ -103,6 +104,20 @@ def test_what_is_readable_is_storable(value: Any) -> None:
 def test_delimited_text_reads_as_the_rows(rows: list[tuple[Any, ...]]) -> None:
     storable = [tuple(exact.readable(value) for value in row) for row in rows]
     assert _read(delimited(storable).decode()) == [[None if v is None else str(v) for v in row] for row in storable]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | texts, st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.floats(allow_nan=False)
+        ),
+        max_size=5,
+    )
+)
+@settings(max_examples=500)
+def test_delimited_rows_come_back_as_they_were(rows: list[tuple[Any, ...]]) -> None:
+    storable = [tuple(exact.readable(value) for value in row) for row in rows]
+    assert undelimited(delimited(storable), [Type.TEXT, Type.INTEGER, Type.NUMBER]) == storable
 
 
 def _read(text: str) -> list[list[str | None]]:

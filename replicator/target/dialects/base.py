@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sqlalchemy import func, select
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from replicator.catalog.model import Type
     from replicator.errors import TargetError
     from replicator.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Some rows in the form in which one kind of database loads them."""
+
+    count: int
+    content: Any
 
 
 class Dialect(Protocol):
@@ -81,8 +90,16 @@ class Dialect(Protocol):
         """The staged column as the object's table takes it."""
         ...
 
+    def pack(self, rows: Sequence[Row]) -> Pack:
+        """The rows as `load` takes them; best made of a page at a time, while the processor's cache holds it."""
+        ...
+
+    def unpack(self, pack: Pack, columns: Sequence[tuple[str, Type]]) -> Sequence[Row]:
+        """The rows that were packed."""
+        ...
+
     def load(
-        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], packs: Sequence[Pack]
     ) -> None:
         """Appends the rows to the stage as fast as the database can, in the connection's transaction."""
         ...

@@ -1,9 +1,12 @@
-r"""Rows as the delimited text that both COPY and LOAD DATA read: tabs, backslash escapes, \N for NULL."""
+r"""Rows as the delimited text that both COPY and LOAD DATA read, and back: tabs, backslash escapes, \N for NULL."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from replicator.catalog.model import Type
 
 if TYPE_CHECKING:
     from replicator.rows import Row
@@ -13,6 +16,9 @@ _NULL = "\\N"
 _AT_ONCE = 200
 #: The backslash first: the others bring their own.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_ESCAPED = re.compile(r"\\(.)")
+_MEANT = {"t": "\t", "n": "\n", "r": "\r"}
+_READ: dict[Type, Callable[[str], Any]] = {Type.INTEGER: int, Type.BOOLEAN: int, Type.NUMBER: float}
 
 
 def delimited(rows: Sequence[Row]) -> bytes:
@@ -42,3 +48,16 @@ def _escaped(value: str) -> str:
     for special, escape in _ESCAPES:
         value = value.replace(special, escape)
     return value
+
+
+def undelimited(lines: bytes, kinds: Sequence[Type]) -> list[Row]:
+    """The rows of those lines; `kinds` has the type of each of their values."""
+    read = [_READ.get(kind, _meant) for kind in kinds]
+    return [
+        tuple([None if text == _NULL else of(text) for of, text in zip(read, line.split("\t"), strict=True)])
+        for line in lines.decode().split("\n")[:-1]
+    ]
+
+
+def _meant(text: str) -> str:
+    return _ESCAPED.sub(lambda found: _MEANT.get(found[1], found[1]), text) if "\\" in text else text

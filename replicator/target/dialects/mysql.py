@@ -16,8 +16,8 @@ from sqlalchemy.types import TypeDecorator
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import counted, driven
-from replicator.target.dialects.delimited import delimited
+from replicator.target.dialects.base import Pack, counted, driven
+from replicator.target.dialects.delimited import delimited, undelimited
 from replicator.target.dialects.local_infile import NAME, OfferingConnection
 from replicator.target.dialects.mysql_errors import BAD_VALUE, INCORRECT, LOAD_REFUSED, explained, number_of
 
@@ -172,22 +172,29 @@ class MySQL:
     def index(self, column: Column[Any]) -> dict[str, Any]:
         return {"mysql_length": {column.name: 191}} if isinstance(column.type, mysql.LONGTEXT) else {}
 
+    def pack(self, rows: Sequence[Row]) -> Pack:
+        return Pack(len(rows), delimited(rows))
+
+    def unpack(self, pack: Pack, columns: Sequence[tuple[str, Type]]) -> Sequence[Row]:
+        return undelimited(pack.content, [kind for _, kind in columns])
+
     def load(
-        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], packs: Sequence[Pack]
     ) -> None:
         if self._local_infile:
             try:
-                self._load_data(connection, stage, columns, rows)
+                self._load_data(connection, stage, columns, packs)
             except DBAPIError as error:
                 if number_of(error.orig) not in LOAD_REFUSED:
                     raise
                 self._local_infile = False
             else:
                 return
-        self._insert(connection, stage, columns, rows)
+        for pack in packs:
+            self._insert(connection, stage, columns, self.unpack(pack, columns))
 
     def _load_data(
-        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], packs: Sequence[Pack]
     ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
@@ -195,13 +202,14 @@ class MySQL:
             f"LOAD DATA LOCAL INFILE '{NAME}' INTO TABLE {quote.format_table(stage)} CHARACTER SET utf8mb4"
             rf" FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({names})"
         )
-        with driven(connection) as driver, driver.cursor() as cursor, driver.offering(delimited(rows)):
+        lines, count = b"".join([pack.content for pack in packs]), sum(pack.count for pack in packs)
+        with driven(connection) as driver, driver.cursor() as cursor, driver.offering(lines):
             loaded = cursor.execute(statement)
             # LOCAL turns errors into warnings, even in strict mode: a warning is a changed value.
-            if cursor.warning_count or loaded != len(rows):
+            if cursor.warning_count or loaded != count:
                 cursor.execute("SHOW WARNINGS LIMIT 1")
                 warning = cursor.fetchone()
-                raise DataError(warning[1] if warning else INCORRECT, f"{loaded} of {len(rows)} rows as they were")
+                raise DataError(warning[1] if warning else INCORRECT, f"{loaded} of {count} rows as they were")
 
     def _insert(
         self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]

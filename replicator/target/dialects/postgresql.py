@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import counted, driven, missing, refusal
-from replicator.target.dialects.delimited import delimited
+from replicator.target.dialects.base import Pack, counted, driven, missing, refusal
+from replicator.target.dialects.delimited import delimited, undelimited
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
@@ -119,8 +119,14 @@ class PostgreSQL:
         """A B-tree refuses texts of more than 2,700 bytes; a hash takes any, and finds equal ones, as joins ask."""
         return {"postgresql_using": "hash"} if isinstance(column.type, Text) and not column.type.collation else {}
 
+    def pack(self, rows: Sequence[Row]) -> Pack:
+        return Pack(len(rows), delimited(rows))
+
+    def unpack(self, pack: Pack, columns: Sequence[tuple[str, Type]]) -> Sequence[Row]:
+        return undelimited(pack.content, [kind for _, kind in columns])
+
     def load(
-        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], packs: Sequence[Pack]
     ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
@@ -129,7 +135,8 @@ class PostgreSQL:
             # A crash of the server empties the stage, which is UNLOGGED, so nothing is won by waiting for its disk.
             cursor.execute("SET LOCAL synchronous_commit = off")
             with cursor.copy(statement) as copy:
-                copy.write(delimited(rows))
+                for pack in packs:
+                    copy.write(pack.content)
 
     def make_joinable(self, connection: Connection, stage: Table, key: str) -> None:
         """It hashes; statistics tell it how much."""

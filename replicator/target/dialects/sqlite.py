@@ -19,7 +19,7 @@ from sqlalchemy.types import TypeDecorator
 from replicator.catalog.model import Type
 from replicator.convert import time_text
 from replicator.errors import TargetError, TargetUnusable
-from replicator.target.dialects.base import driven, missing, refusal
+from replicator.target.dialects.base import Pack, driven, missing, refusal
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
@@ -136,13 +136,21 @@ class SQLite:
     def index(self, column: Column[Any]) -> dict[str, Any]:
         return {}
 
+    def pack(self, rows: Sequence[Row]) -> Pack:
+        return Pack(len(rows), rows)
+
+    def unpack(self, pack: Pack, columns: Sequence[tuple[str, Type]]) -> Sequence[Row]:
+        rows: Sequence[Row] = pack.content
+        return rows
+
     def load(
-        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], rows: Sequence[Row]
+        self, connection: Connection, stage: Table, columns: Sequence[tuple[str, Type]], packs: Sequence[Pack]
     ) -> None:
         quote = connection.dialect.identifier_preparer
         names = ", ".join(quote.quote(name) for name, _ in columns)
         statement = f"INSERT INTO {quote.format_table(stage)} ({names}) VALUES "
         slots = f"({', '.join(['?'] * len(columns))})"
+        rows = list(chain.from_iterable(pack.content for pack in packs))
         with driven(connection) as driver:
             most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(columns)
             many = max(1, min(_ROWS_AT_ONCE, most))
