@@ -144,6 +144,17 @@ def test_a_row_that_the_database_refuses_is_quarantined_and_the_others_stay(plan
     assert "plan_0007" in row["record"]
 
 
+@pytest.mark.kinds("postgresql", "mariadb", "mysql")  # as above
+def test_a_batch_of_nothing_but_a_refused_row_leaves_the_object_empty(plans_replica: Replica) -> None:
+    stage = plans_replica.stage()
+    stage.begin(status="reading")
+    ((key, *values),), _ = plans_replica.encode([plan(1)])
+    values[[name for name, _ in plans_replica.layout.staged].index("count") - 1] = 2**70
+    assert stage.append(Batch([stage.pack([(key, *values)])], [], [Checkpoint("", None, 1, 1, 1, done=True)])) == 1
+    counts = plans_replica.publish(stage, "none")
+    assert (counts.inserted, counts.live) == (0, 0)
+
+
 @pytest.mark.kinds("mariadb", "mysql")
 def test_without_local_infile_rows_are_inserted(make: Make, database: Any) -> None:
     from tests.contract.replica import replica
