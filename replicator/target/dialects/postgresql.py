@@ -55,8 +55,10 @@ class PostgreSQL:
     new_key: ClassVar[str] = "('new:' || gen_random_uuid())"
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        # Rows are sent as UTF-8, whatever PGCLIENTENCODING says.
-        return {"connect_timeout": 10, "application_name": "segment-replicator", "client_encoding": "utf8"}
+        # Rows are sent as UTF-8, whatever PGCLIENTENCODING says. A prepared statement belongs to a session, and a pool
+        # by transaction (PgBouncer) gives the next transaction another one; without any a run takes as long.
+        named = {"application_name": "segment-replicator", "client_encoding": "utf8"}
+        return {"connect_timeout": 10, "prepare_threshold": None, **named}
 
     def configure(self, engine: Engine) -> None:
         @event.listens_for(engine, "connect")
