@@ -96,6 +96,7 @@ def stage_table(target: Target, layout: Layout) -> Table:
         short(table_name(dialect, "_".join(filter(None, ("stage", scope, layout.object.table))))),
         MetaData(schema=dialect.schema or None),
         *(column(target, layout, name, kind, stage=True) for name, kind in layout.staged),
+        *dialect.stage_columns(),
         **dialect.table_arguments(),
         **dialect.stage_arguments,
     )

@@ -172,12 +172,9 @@ def test_a_row_that_moves_to_another_partition_is_not_buried_with_the_old_one(ma
     replica.load_partitions({"p1": rules(5), "p2": []})
     stage = replica.stage()
     stage.begin(status="reading")
-    table = replica.target.engine.dialect.identifier_preparer.format_table(stage.table)
-    replica.execute(
-        f"INSERT INTO {table} SELECT {', '.join(n for n, _ in replica.layout.staged)} FROM rules".replace(
-            " key,", ' "key",' if replica.target.dialect.title != "MySQL" else " `key`,"
-        )
-    )
+    preparer = replica.target.engine.dialect.identifier_preparer
+    table, names = preparer.format_table(stage.table), ", ".join(preparer.quote(n) for n, _ in replica.layout.staged)
+    replica.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM rules")
     replica.execute(f"UPDATE {table} SET _partition = 'p2'")
     from replicator.target.stage import Batch
     from replicator.target.state import Checkpoint

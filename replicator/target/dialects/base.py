@@ -86,6 +86,10 @@ class Dialect(Protocol):
         """As type_of, for the stage, which takes rows as they are."""
         ...
 
+    def stage_columns(self) -> Sequence[Column[Any]]:
+        """What a stage has beside the values of its rows; the database fills it."""
+        ...
+
     def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
         """The staged column as the object's table takes it."""
         ...

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pymysql.err import DataError
-from sqlalchemy import Index, MetaData, cast, event, func, text
+from sqlalchemy import Column, Index, MetaData, cast, event, func, text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
@@ -22,11 +22,26 @@ from replicator.target.dialects.local_infile import NAME, OfferingConnection
 from replicator.target.dialects.mysql_errors import BAD_VALUE, INCORRECT, LOAD_REFUSED, explained, number_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
     from sqlalchemy.types import TypeEngine
 
     from replicator.rows import Row
+
+#: Whatever the server has as defaults. Some of them would hide rows (sql_select_limit), forbid statements about many
+#: (sql_safe_updates, max_join_size), or change what is read of a table's description (sql_quote_show_create).
+_SESSION = "SET SESSION " + ", ".join(
+    f"{name} = {value}"
+    for name, value in {
+        "sql_mode": "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+        "time_zone": "'+00:00'",
+        "innodb_lock_wait_timeout": "60",
+        "sql_select_limit": "18446744073709551615",
+        "sql_safe_updates": "0",
+        "sql_big_selects": "1",
+        "sql_quote_show_create": "1",
+    }.items()
+)
 
 
 class _Utc(TypeDecorator[datetime]):
@@ -80,13 +95,11 @@ class MySQL:
         def _connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> Any:
             return OfferingConnection(*arguments, **named)
 
-        @event.listens_for(engine, "connect")
+        # Before SQLAlchemy's own listener, which asks how names are quoted here.
+        @event.listens_for(engine, "connect", insert=True)
         def _session(connection: Any, _record: object) -> None:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE',"
-                    " time_zone = '+00:00', innodb_lock_wait_timeout = 60"
-                )
+                cursor.execute(_SESSION)
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     def forget(self) -> None:
@@ -137,6 +150,10 @@ class MySQL:
                 return mysql.VARCHAR(32, charset="ascii", collation="ascii_bin")
             case _:
                 return self.type_of(kind, key=key)
+
+    def stage_columns(self) -> Sequence[Column[Any]]:
+        """Managed servers refuse a table without a primary key (sql_require_primary_key, innodb_force_primary_key)."""
+        return (Column("_row", mysql.BIGINT(), primary_key=True, autoincrement=True),)
 
     def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
         """`2021-01-01T00:00:00.000Z` is no DATETIME to MariaDB; `2021-01-01 00:00:00.000` is one to both.

@@ -39,9 +39,25 @@ _SENTENCES = {
     "3D000": "that database does not exist: create it, or name another in the target URL",
     "40001": "other sessions made each of five tries fail: run again when they are done",
     "40P01": "other sessions made each of five tries fail: run again when they are done",
+    "3F000": "no schema of the user's search_path is there: create it, or name one in the configuration (`schema`)",
+    "57014": "a statement took longer than the user's statement_timeout allows: raise it for this user",
     "55P03": "another session holds a lock on the table for too long",
 }
 _NO_TABLE = "42P01"
+#: Whatever the server, the database or the user has as defaults: dates that the driver reads, numbers with all of their
+#: digits, types that are spelled as we spell them, and each statement sees what others have committed.
+_SESSION = "; ".join(
+    f"SET {name} = {value}"
+    for name, value in {
+        "timezone": "'UTC'",
+        "datestyle": "'ISO'",
+        "extra_float_digits": "1",
+        "standard_conforming_strings": "on",
+        "quote_all_identifiers": "off",
+        "default_transaction_isolation": "'read committed'",
+        "lock_timeout": "'60s'",
+    }.items()
+)
 
 
 class PostgreSQL:
@@ -66,7 +82,7 @@ class PostgreSQL:
             # As text, as from every database: no number is rounded on the way.
             connection.adapters.register_loader("jsonb", TextLoader)
             with connection.cursor() as cursor:
-                cursor.execute("SET TIME ZONE 'UTC'; SET lock_timeout = '60s'; SET standard_conforming_strings = on")
+                cursor.execute(_SESSION)
             connection.commit()
 
     def forget(self) -> None:
@@ -104,6 +120,9 @@ class PostgreSQL:
 
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
         return self.type_of(kind, key=key)
+
+    def stage_columns(self) -> Sequence[Column[Any]]:
+        return ()
 
     def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
         return staged

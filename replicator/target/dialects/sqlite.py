@@ -121,6 +121,9 @@ class SQLite:
     def stage_type(self, kind: Type, *, key: bool) -> TypeEngine[Any]:
         return self.type_of(kind, key=key)
 
+    def stage_columns(self) -> Sequence[Column[Any]]:
+        return ()
+
     def published(self, staged: ColumnElement[Any], kind: Type) -> ColumnElement[Any]:
         return staged
 
