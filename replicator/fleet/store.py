@@ -85,7 +85,7 @@ def explained(where: str) -> Iterator[None]:
 
 
 def conninfo(settings: FleetSettings) -> str:
-    """What the driver connects by; our schema alone is on the search path."""
+    """What the driver connects by; our schema alone is on the search path, and dates are ones that the driver reads."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -93,8 +93,9 @@ def conninfo(settings: FleetSettings) -> str:
         parts: dict[str, Any] = conninfo_to_dict(settings.queue)
     except ProgrammingError:
         raise ConfigError("fleet.queue is no URL that PostgreSQL's driver can read: correct it.") from None
-    options = f"{parts.get('options') or ''} -c search_path={settings.schema}".strip()
-    parts["options"] = options
+    ours = {"search_path": settings.schema, "datestyle": "ISO", "default_transaction_isolation": r"read\ committed"}
+    asked = [parts["options"]] if parts.get("options") else []
+    parts["options"] = " ".join([*asked, *(f"-c {name}={value}" for name, value in ours.items())])
     parts.setdefault("connect_timeout", _SECONDS_TO_CONNECT)
     parts.setdefault("application_name", "segment-replicator")
     return make_conninfo("", **parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -148,3 +149,11 @@ def test_a_worker_says_what_is_wrong_with_the_fleet(
     outcome = InProcess(capsys)("worker", "--config", str(tmp_path / "replicator.toml"))
     assert outcome.code == 2
     assert told in outcome.error
+
+
+def test_what_the_user_has_as_defaults_does_not_matter(fleet_settings: FleetSettings) -> None:
+    asked = "?options=-c%20datestyle%3DGerman%20-c%20default_transaction_isolation%3Dserializable"
+    opened = open_store(FleetSettings(queue=fleet_settings.queue + asked))
+    with closing(opened), opened.connection() as connection:
+        assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+        assert connection.execute("SELECT now() > now() - interval '1 day', now()").fetchone()
