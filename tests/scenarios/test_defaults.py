@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import inspect, make_url
 
+from replicator.errors import TargetUnusable
 from tests.contract.replica import plan, plans
 from tests.contract.replica import replica as contract_replica
 from tests.databases import Database
@@ -66,6 +67,25 @@ def test_a_run_is_the_same_under_any_default_of_mysql(
     database: Database, one: Replica, network: Network, default: str, value: str
 ) -> None:
     _is_the_same(_with(database.url, default, value), one, network)
+
+
+@pytest.mark.kinds("postgresql")
+@pytest.mark.parametrize(
+    ("default", "value", "told"),
+    [
+        ("search_path", "nowhere", "no schema of the user's search_path"),
+        ("statement_timeout", "1", "statement_timeout"),
+    ],
+)
+def test_a_default_that_forbids_a_run_is_told_with_what_to_do(
+    database: Database, network: Network, default: str, value: str, told: str
+) -> None:
+    try:
+        with closing(Replica(_with(database.url, default, value), network)) as replica:
+            words = str(replica.run(*WORDS).error)
+    except TargetUnusable as error:
+        words = str(error)
+    assert told in words
 
 
 @pytest.mark.kinds("postgresql")

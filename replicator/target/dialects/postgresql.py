@@ -40,7 +40,7 @@ _SENTENCES = {
     "40001": "other sessions made each of five tries fail: run again when they are done",
     "40P01": "other sessions made each of five tries fail: run again when they are done",
     "3F000": "no schema of the user's search_path is there: create it, or name one in the configuration (`schema`)",
-    "57014": "a statement took longer than the user's statement_timeout allows: raise it for this user",
+    "57014": "a statement was cancelled, by hand or by statement_timeout: raise that for this user, then run again",
     "55P03": "another session holds a lock on the table for too long",
 }
 _NO_TABLE = "42P01"
