@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +106,22 @@ def test_a_full_disk_stops_the_run_and_leaves_the_rows(plans_replica: Replica) -
     with pytest.raises(TargetUnusable, match="disk is full"):
         plans_replica.load(plans(300, name="x" * 1000))
     assert plans_replica.rows() == before
+
+
+@pytest.mark.kinds("sqlite")
+def test_a_file_that_another_process_writes_is_waited_for(database: Database) -> None:
+    other = sqlite3.connect(make_url(database.url).database or "", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE of_another (id)")
+    other.execute("BEGIN IMMEDIATE")
+    made = threading.Timer(0.5, other.execute, ["COMMIT"])
+    made.start()
+    try:
+        target = open_target(database.url)
+        assert made.finished.is_set()
+        target.close()
+    finally:
+        made.join()
+        other.close()
 
 
 KILL = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ _CONSTRAINT = re.compile(r"(CHECK|UNIQUE|NOT NULL|FOREIGN KEY) constraint failed
 _ROWS_AT_ONCE = 100
 _ROWS_READ = 10_000
 _BAD_VALUE = {sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
+#: Seconds that whoever holds the file's lock is waited for.
+_LONGEST_WAIT = 30
 
 
 class _Utc(TypeDecorator[datetime]):
@@ -62,6 +65,23 @@ class _Utc(TypeDecorator[datetime]):
         return datetime.fromisoformat(value) if value else None
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Readers and a writer side by side, which the file keeps once it is told.
+
+    Telling it takes a lock that SQLite itself refuses at once where another process holds the new file's, whatever
+    `busy_timeout` says: each of two that wait for the other's lock would wait for ever.
+    """
+    until = time.monotonic() + _LONGEST_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
 class SQLite:
     """SQLite's ways."""
 
@@ -73,17 +93,17 @@ class SQLite:
     new_key: ClassVar[str] = "('new:' || lower(hex(randomblob(16))))"
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        return {"timeout": 30, "check_same_thread": False}
+        return {"timeout": _LONGEST_WAIT, "check_same_thread": False}
 
     def configure(self, engine: Engine) -> None:
         @event.listens_for(engine, "connect")
         def _session(connection: sqlite3.Connection, _record: object) -> None:
             # SQLAlchemy begins the transactions, not the driver: see _begin.
             connection.isolation_level = None
-            connection.execute("PRAGMA busy_timeout = 30000")
+            connection.execute(f"PRAGMA busy_timeout = {_LONGEST_WAIT * 1000}")
             # Only a new file takes it: a quarter less to do than with the usual 4096, as rows are written in bulk.
             connection.execute("PRAGMA page_size = 16384")
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -4000")
