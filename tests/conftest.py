@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import socket
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ CONTRACT = ROOT.parent / "shared" / "segment-api"
 REQUIRE_ALL = "REPLICATOR_REQUIRE_ALL"
 #: The files of tests that this process is done with.
 _ENDED, _TIDY_EVERY = itertools.count(1), 8
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on, for a server that has to be told one."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

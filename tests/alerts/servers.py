@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import threading
 import time
@@ -20,6 +19,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tests.canaries import ALERT_WORD
+from tests.conftest import free_port
 
 #: Hunted after each test (tests/canaries.py).
 PASSWORD = f"{ALERT_WORD}-swordfish-{ALERT_WORD}"
@@ -115,7 +115,7 @@ class Inbox:
 @contextmanager
 def inbox(context: ssl.SSLContext | None = None, *, starttls: bool = True, login: bool = False) -> Iterator[Inbox]:
     """A mail server that runs inside; it takes PASSWORD of the user `me`, after TLS where it has a context."""
-    found = Inbox(_free_port())
+    found = Inbox(free_port())
     more: dict[str, Any] = {"tls_context" if starttls else "ssl_context": context} if context else {}
     if context and starttls:
         more["require_starttls"] = True
@@ -137,12 +137,6 @@ def _authenticator(server: Any, session: Any, envelope: Any, mechanism: str, dat
     success = (data.login, data.password) == (b"me", PASSWORD.encode())
     # The server answers a refusal itself.
     return AuthResult(success=success, handled=success)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], seconds: float = 30) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import TOKEN, Run
+from tests.conftest import free_port
 
 NO_PERIOD = ("DailyWorkspaceAPICallsUsage", "DailyPerSourceMTUUsage")
 
@@ -179,12 +180,6 @@ def test_a_port_in_use_is_one_sentence(replicator: Run) -> None:
         outcome = replicator("sandbox", "--port", str(taken.getsockname()[1]))
     assert "address already in use. Choose another --port or --host." in outcome.error
     assert outcome.code == 2
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,9 @@ from replicator.web.site import Answer
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_daemon import QUICK, daemon, ended, runs, wait_for
 from tests.cli.test_stopping import Held, held
+from tests.conftest import free_port
 
 __all__ = ["held"]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import typer.main
 
 from replicator.cli.app import app
 from tests import containers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 
 CHECK = ROOT.parent / "shared" / "tools" / "container-check"
 #: Above the base image.
@@ -61,7 +60,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    port, other = (_free_port() for _ in range(2))
+    port, other = (free_port() for _ in range(2))
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("REPLICATOR_", "SEGMENT_"))
     }
@@ -74,12 +73,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield from _by_podman(environment, port)
     else:
         pytest.skip(f"no Docker Engine answers, and {CHECK.name} is not beside the checkout or wants root")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _by_podman(environment: Mapping[str, str], port: int) -> Iterator[Stack]:

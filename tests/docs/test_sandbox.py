@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tomllib
@@ -19,6 +18,7 @@ import yaml
 from replicator.sandbox.behaviour import Behaviour
 from replicator.sandbox.life.script import Event
 from replicator.sandbox.tenants import Workspace
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
@@ -61,16 +61,10 @@ def steps() -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [step for step in document["jobs"]["tests"]["steps"] if "run" in step]
     assert steps.pop(0)["run"] == "pip install segment-replicator"
     for port in ("4010", "4011"):
-        free = _free_port()
+        free = str(free_port())
         for step in steps:
             step["run"] = step["run"].replace(port, free)
     return steps
-
-
-def _free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
 
 
 @pytest.mark.holds_secrets("output", because="curl prints what the sandbox answers")

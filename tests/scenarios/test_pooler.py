@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from tests.conftest import free_port
 from tests.databases import Database
 from tests.model.sides import Site, Wire
 from tests.scenarios.network import Network
@@ -29,9 +30,7 @@ def pooled(database: Database, tmp_path: Path) -> Iterator[str]:
     if not program:
         pytest.skip("pgbouncer is not installed")
     url, settings = make_url(database.url), tmp_path / "pgbouncer.ini"
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = f"host={url.host} port={url.port or 5432} user={url.username} password={url.password}"
     # It refuses to run as root.
     other = "user = nobody" if os.geteuid() == 0 else ""
