@@ -240,11 +240,10 @@ class Lanes:
         )
 
     def _moved(self, thing: Object, now: datetime) -> Moved:
-        """Ids that events of the audit trail name, with when those were stored, and ids that a person named."""
-        asked = dict.fromkeys(self.around.options.ids, ALWAYS)
-        if not self._heeds(thing) or TRAIL not in self.known:
-            return asked
-        return {**self.hints.moved(now), **asked}
+        """Ids that a person named, or those that events of the audit trail name, with when these were stored."""
+        if asked := self.around.options.ids:
+            return dict.fromkeys(asked, ALWAYS)
+        return self.hints.moved(now) if self._heeds(thing) and TRAIL in self.known else {}
 
     def _live_rows(self, connection: Connection, name: str) -> list[Mapping[str, Any]]:
         layout = self.around.layouts[name]

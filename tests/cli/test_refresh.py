@@ -48,6 +48,13 @@ def test_one_id_takes_its_details_and_the_listings_below_it(replicator: Run, tar
     assert found["SourceFunctions"]["requests"] == 2
 
 
+def test_one_id_is_enough_where_the_audit_trail_tells_of_others(replicator: Run, target_url: str) -> None:
+    words = ("--json", "--target", target_url, *SANDBOX)
+    replicator("replicate", "AuditEvents", "TrackingPlanRules", *words)
+    found = by_object(replicator("refresh", "TrackingPlans", "--id", _first(target_url, "tracking_plans"), *words))
+    assert {name: each["requests"] for name, each in found.items()} == {"TrackingPlans": 1, "TrackingPlanRules": 1}
+
+
 def test_an_id_that_there_is_not_is_named(replicator: Run) -> None:
     replicator("replicate", "TrackingPlans", *SANDBOX)
     outcome = replicator("refresh", "TrackingPlans", "--id", "nope", *SANDBOX)
