@@ -101,7 +101,9 @@ class Options:
 
 
 def refuse_without_period(options: Options) -> None:
-    """Raises UsageError, in the product's words, for usage objects that were not told which months."""
+    """Raises UsageError, in the product's words, for usage objects that were not told which months; a job knows them."""
+    if options.job:
+        return
     wanting = [thing.name for thing in options.objects if thing.window is Window.PERIOD]
     wanting = [name for name in wanting if not (options.periods or options.months.get(name))]
     if wanting:

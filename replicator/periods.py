@@ -31,20 +31,22 @@ FINAL_AFTER = timedelta(days=3)
 def settled(target: Target, options: Options, *, all_known: bool = False) -> Options:
     """The options with the months of each usage object; of all months that it has rows of, if `all_known`.
 
-    Reads alone. Raises UsageError for objects of which no month was ever read.
+    Reads alone. Raises UsageError for objects of which no month was ever read, but in a job: it begins with those that are
+    not final (product.md, "Objects").
     """
     usage = [thing for thing in options.objects if thing.window is Window.PERIOD]
     wanting = [thing for thing in usage if thing.name not in options.months]
     if wanting and not options.periods:
         with target.reading() as connection:
+            now, found = target.dialect.now(connection), dict[str, tuple[str, ...]]()
             if migrate.revision(connection, target.dialect) is not None:
-                now = target.dialect.now(connection)
                 found = {
                     each.name: _months(target, connection, options, each, now=now, all_known=all_known)
                     for each in wanting
                 }
-                months = {name: months for name, months in found.items() if months}
-                options = replace(options, months={**options.months, **months})
+        first = months_due({}, now) if options.job else ()
+        months = {each.name: months for each in wanting if (months := found.get(each.name) or first)}
+        options = replace(options, months={**options.months, **months})
     refuse_without_period(options)
     return options
 

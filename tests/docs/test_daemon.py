@@ -21,7 +21,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def test_the_page_s_configuration_is_right_and_its_jobs_are_listed(
+def test_the_page_s_configuration_is_right_and_its_jobs_are_listed_and_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -32,6 +32,11 @@ def test_the_page_s_configuration_is_right_and_its_jobs_are_listed(
         "nightly": "0 3 * * *",
         "often": "15m",
     }
+    done = command("run", "nightly", "--json")
+    assert done.code == 0, done.err
+    (run,) = done.document["connections"]
+    usage = [each for each in run["objects"] if each["object"] == "DailyWorkspaceAPICallsUsage"]
+    assert usage[0]["inserted"] > 0
 
 
 def test_the_page_s_service_holds_nothing_that_systemd_does_not_know(tmp_path: Path) -> None:
