@@ -101,7 +101,7 @@ class Options:
 
 
 def refuse_without_period(options: Options) -> None:
-    """Raises UsageError, in the product's words, for usage objects that were not told which months; a job knows them."""
+    """Raises UsageError, in the product's words, for usage objects without a month; a job needs to be told none."""
     if options.job:
         return
     wanting = [thing.name for thing in options.objects if thing.window is Window.PERIOD]

@@ -31,8 +31,8 @@ FINAL_AFTER = timedelta(days=3)
 def settled(target: Target, options: Options, *, all_known: bool = False) -> Options:
     """The options with the months of each usage object; of all months that it has rows of, if `all_known`.
 
-    Reads alone. Raises UsageError for objects of which no month was ever read, but in a job: it begins with those that are
-    not final (product.md, "Objects").
+    Reads alone. Raises UsageError for objects of which no month was ever read; a job begins with those that are not
+    final (product.md, "Objects").
     """
     usage = [thing for thing in options.objects if thing.window is Window.PERIOD]
     wanting = [thing for thing in usage if thing.name not in options.months]

@@ -133,7 +133,33 @@ def select(words: Sequence[str]) -> tuple[Object, ...]:
 
     The order of the words does not matter. Without a word that adds something, `core` is what the dashes take from.
     """
-    added = [word for word in words if not word.startswith("-")] or ["core"]
-    taken = [word[1:] for word in words if word.startswith("-")]
+    added, taken = _added_and_taken(words)
     names = set[str]().union(*map(_matches, added)).difference(*map(_matches, taken))
     return tuple(declared for declared in OBJECTS if declared.name in names)
+
+
+def select_for_run(words: Sequence[str]) -> tuple[Object, ...]:
+    """The same for a run, which brings parents along, but never one that a dash leaves out by its name.
+
+    What is listed for each record of that one is left out, too. Groups and patterns only take from what is asked for.
+
+    Raises UsageError for an object that is named although what it is listed for is left out.
+    """
+    added, taken = _added_and_taken(words)
+    left_out = {named.name for word in taken if (named := _BY_PLAIN_NAME.get(_plain(word)))}
+    missing: dict[str, str] = {}
+    for declared in OBJECTS:
+        parents = (parent.object for parent in declared.parents if parent.object in left_out)
+        if declared.name not in left_out and (parent := next(parents, None)):
+            missing[declared.name] = parent
+            left_out.add(declared.name)
+    for word in added:
+        named = _BY_PLAIN_NAME.get(_plain(word))
+        if named and (parent := missing.get(named.name)):
+            raise UsageError(f"{named.name} is listed for each of {parent}, which is left out: take both or neither.")
+    return tuple(declared for declared in select(words) if declared.name not in missing)
+
+
+def _added_and_taken(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    added = [word for word in words if not word.startswith("-")] or ["core"]
+    return added, [word[1:] for word in words if word.startswith("-")]

@@ -156,12 +156,12 @@ def sqlite_file(url: str) -> Path | None:
 
 def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Options:
     """The settings in the words of replicator.run; the objects are those of `words`, else of the settings."""
-    from replicator.catalog import select
+    from replicator.catalog import select_for_run
     from replicator.run import Options
     from replicator.selection import of_settings
 
     return Options(
-        objects=select(words or settings.objects),
+        objects=select_for_run(words or settings.objects),
         reread=timedelta(hours=settings.reread_hours),
         hard_deletes=settings.deletes == "hard",
         history=kept(settings),

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.catalog import GROUPS, LEFT_OUT, OBJECTS, Object, by_name, cost, find, select, with_parents
+from replicator.catalog import (
+    GROUPS,
+    LEFT_OUT,
+    OBJECTS,
+    Object,
+    by_name,
+    cost,
+    find,
+    select,
+    select_for_run,
+    with_parents,
+)
 from replicator.catalog.model import Paging, snake_case
 from replicator.errors import UsageError
 
@@ -107,6 +118,28 @@ def test_a_selection_keeps_the_catalogs_order_whatever_the_order_of_the_words(
     assert names(chosen) == [obj.name for obj in OBJECTS if obj in chosen]
     left_out = {name for word in taken for name in names(select([word]))}
     assert set(names(chosen)) == {name for word in added or ["core"] for name in names(select([word]))} - left_out
+
+
+@given(st.lists(st.sampled_from(sorted(GROUPS)), min_size=1), st.lists(st.sampled_from(OBJECTS)))
+def test_a_run_never_reads_what_is_left_out(added: list[str], taken: list[Object]) -> None:
+    words = [*added, *(f"-{each.name}" for each in taken)]
+    read = names(with_parents(select_for_run(words)))
+    assert not set(read) & {each.name for each in taken}, "although another needs its rows"
+    above = {each.name: set(names(with_parents([each]))) for each in select(words)}
+    assert set(read) >= {name for name, needed in above.items() if not needed & {each.name for each in taken}}
+
+
+def test_an_object_whose_parent_is_left_out_cannot_be_asked_for() -> None:
+    assert names(select_for_run(["core", "-Users"])) == [
+        name for name in names(select(["core"])) if name not in {"Users", "UserUserGroups"}
+    ]
+    with pytest.raises(UsageError, match=r"^UserUserGroups is listed for each of Users, which is left out: take both"):
+        select_for_run(["UserUserGroups", "-Users"])
+
+
+def test_a_group_that_is_left_out_is_read_where_another_needs_it() -> None:
+    read = names(with_parents(select_for_run(["all", "-core"])))
+    assert {"Sources", "SourceLatestLivePlugin"} <= set(read)
 
 
 @given(st.lists(objects))
