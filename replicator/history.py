@@ -15,8 +15,11 @@ from replicator.blame import Blame
 from replicator.catalog.model import Type
 from replicator.convert import sent
 from replicator.errors import UsageError
+from replicator.target.bookkeeping import bookkeeping
+from replicator.target.gaps import Gap, Marks
 from replicator.target.history import comparable, history_table, holds, stored
 from replicator.target.names import as_stored
+from replicator.target.state import State
 from replicator.trail import Change, Trail
 
 if TYPE_CHECKING:
@@ -77,6 +80,14 @@ def layout_of(target: Target, thing: Object) -> Layout:
     for layout in kept(target, [thing]):
         return layout
     raise UsageError(f"No history of {thing.name} is kept in {target.where}. {_ENABLE.format(name=thing.name)}")
+
+
+def gaps(target: Target, thing: Object, begin: datetime, end: datetime) -> list[Gap]:
+    """The times between those moments in which runs kept no history of the object."""
+    with target.reading() as connection:
+        state = State(bookkeeping(target.dialect), target.place.scope)
+        found = Marks(connection, state, thing.name).gaps()
+    return [gap for gap in found if gap.begin < end and (gap.end is None or begin < gap.end)]
 
 
 def versions(target: Target, layout: Layout, words: Sequence[str], reread: timedelta) -> list[Version]:

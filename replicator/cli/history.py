@@ -6,7 +6,7 @@ import csv
 import json as jsonlib
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,9 +19,11 @@ from .text import plural
 
 if TYPE_CHECKING:
     from replicator.blame import Blame
+    from replicator.catalog.model import Object
     from replicator.history import Differing, Field, Version
     from replicator.rows import Layout
     from replicator.target.database import Target
+    from replicator.target.gaps import Gap
 
 _LONGEST = 60
 _SIGNS = {"added": "+", "changed": "~", "deleted": "-"}
@@ -47,7 +49,7 @@ def history(
     From when to when, and who did it, if the audit trail tells.
     """
     from replicator.catalog import find
-    from replicator.history import layout_of, versions
+    from replicator.history import gaps, layout_of, versions
 
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     named = find(thing)
@@ -56,6 +58,7 @@ def history(
         layout = layout_of(opened, named)
         reread = connection.run_options(settings, ()).reread_of(named)
         found = versions(opened, layout, identifier, reread)
+        _tell_gaps(named, gaps(opened, named, found[0].begin, datetime.now(UTC)))
     finally:
         opened.close()
     if json:
@@ -83,7 +86,7 @@ def diff(
     prefix: options.Prefix = None,
 ) -> int:
     """Show what changed between two moments, field by field."""
-    from replicator.history import differing
+    from replicator.history import differing, gaps
 
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     opened = connection.open_books(settings)
@@ -96,6 +99,8 @@ def diff(
             (layout, *differing(opened, layout, earlier, later, reread_of(layout.object)))
             for layout in _chosen(opened, names or [])
         ]
+        for layout, *_ in found:
+            _tell_gaps(layout.object, gaps(opened, layout.object, earlier, later))
     finally:
         opened.close()
     if json:
@@ -131,6 +136,7 @@ def as_of(
         layout = kept.layout_of(opened, named)
         then, _ = _moments(opened, at, "now")
         rows = kept.as_of(opened, layout, then)
+        _tell_gaps(named, kept.gaps(opened, named, then, then))
         if json:
             typer.echo(_dump({"object": named.name, "as_of": then, "rows": list(rows)}))
         else:
@@ -141,6 +147,16 @@ def as_of(
     finally:
         opened.close()
     return 0
+
+
+def _tell_gaps(thing: Object, found: Sequence[Gap]) -> None:
+    for gap in found:
+        until = f"until {gap.end:%Y-%m-%d %H:%M:%S}" if gap.end else "and is not yet"
+        typer.echo(
+            f"{thing.name}: no history was kept from {gap.begin:%Y-%m-%d %H:%M:%S} {until} (UTC):"
+            " what changed meanwhile is told as of its end, or not at all.",
+            err=True,
+        )
 
 
 def _moments(target: Target, *words: str) -> tuple[datetime, ...]:

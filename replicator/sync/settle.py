@@ -20,7 +20,7 @@ from replicator.encoder import Encoder
 from replicator.rows import Rejected, Row
 from replicator.sync.decide import columns_of
 from replicator.target.base import Base, bound
-from replicator.target.history import fall_behind
+from replicator.target.gaps import fall_behind
 from replicator.target.publication import Publication
 from replicator.target.publish import publish
 from replicator.target.quarantine import Quarantine

@@ -2,20 +2,21 @@
 
 The versions of a record follow one another without gap or overlap, from the first publication that kept its history:
 they are written by the transaction that publishes the rows, and always from the rows themselves, so that whatever
-happened while no history was kept is caught up by the next publication that keeps it.
+happened while no history was kept is caught up by the next publication that keeps it (gaps.py knows when that was).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, MetaData, Table, delete, func, insert, inspect, literal, or_, select, update
+from sqlalchemy import Boolean, Column, MetaData, Table, func, insert, inspect, literal, or_, select, update
 from sqlalchemy.sql.expression import and_, true
 
 from replicator.catalog.model import Type
 from replicator.rows import Layout
+from replicator.target.gaps import Mark, Marks
 from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
@@ -89,17 +90,17 @@ def holds(table: Table, moment: datetime) -> ColumnElement[bool]:
 def keep(connection: Connection, stage: Stage, run_id: str, counts: Counts, now: datetime) -> None:
     """Runs in the publishing transaction, once the rows are merged and before tombstones are removed."""
     target, name = stage.target, stage.layout.object.name
-    marks = _Marks(connection, stage)
+    marks = Marks(connection, stage.state, name)
     mark = marks.read()
     history = history_table(target, stage.layout)
     # Whoever published without keeping history, or emptied its table, left it behind.
     in_step = (
         mark is not None
-        and mark.run_id == stage.state.read(connection, name).run_id
+        and not marks.is_behind(mark)
         and (connection.execute(select(literal(1)).select_from(history).limit(1)).first() is not None)
     )
     if in_step and mark and not (counts.inserted or counts.updated or counts.deleted):
-        marks.write(_Mark(run_id, mark.last))
+        marks.write(Mark(run_id, mark.last))
         return
     last = mark.last if in_step and mark else _last(connection, history)
     moment = _after(now, last)
@@ -108,7 +109,9 @@ def keep(connection: Connection, stage: Stage, run_id: str, counts: Counts, now:
         connection, layout, history_table(target, layout), object_table(target, layout), moment, run_id
     )
     versions.write(changed_only=in_step)
-    marks.write(_Mark(run_id, moment))
+    if mark and not in_step:
+        marks.end_gap(mark, moment)
+    marks.write(Mark(run_id, moment))
 
 
 def _shared(connection: Connection, target: Target, layout: Layout) -> Layout:
@@ -189,44 +192,3 @@ class _Versions:
     def _insert(self, query: Any) -> None:
         names = [*self._values, "_valid_from", "_deleted", "_run_id"]
         self.connection.execute(insert(self.history).from_select(names, query))
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """The run that wrote the history last, and the moment of its last change."""
-
-    run_id: str
-    last: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    connection: Connection
-    stage: Stage
-
-    def read(self) -> _Mark | None:
-        settings = self.stage.state.books.settings
-        value = self.connection.execute(select(settings.c.value).where(settings.c.name == self._name)).scalar()
-        if value is None:
-            return None
-        run_id, _, last = value.partition(" ")
-        return _Mark(run_id, datetime.fromisoformat(last))
-
-    def write(self, mark: _Mark) -> None:
-        settings = self.stage.state.books.settings
-        value = f"{mark.run_id} {mark.last.astimezone(UTC).isoformat()}"
-        self.connection.execute(delete(settings).where(settings.c.name == self._name))
-        self.connection.execute(insert(settings).values(name=self._name, value=value))
-
-    @property
-    def _name(self) -> str:
-        return _mark_name(self.stage.state.scope, self.stage.layout.object.name)
-
-
-def _mark_name(scope: str, name: str) -> str:
-    return f"history:{scope}:{name}"
-
-
-def fall_behind(connection: Connection, settings: Table, name: str, scope: str) -> None:
-    """Somebody else moved rows of that object: its history is compared as a whole when it is written next."""
-    connection.execute(delete(settings).where(settings.c.name == _mark_name(scope, name)))

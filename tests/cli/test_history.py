@@ -126,6 +126,24 @@ def test_the_rows_of_a_moment_are_as_they_were(kept: Run, renamed: tuple[str, st
     assert {key for key in names[0] if names[0][key] != names[1][key]} == {source}
 
 
+def test_a_time_in_which_no_history_was_kept_is_told_to_whoever_asks_for_it(
+    kept: Run, renamed: tuple[str, str], workspace: Sandbox
+) -> None:
+    source, between = renamed
+    kept_last = moment()
+    write(workspace, "PATCH", f"/sources/{source}", b'{"name": "Unseen"}')
+    assert kept("replicate", *OBJECTS, REPLICATOR_HISTORY="Transformations").code == 0
+    unseen = moment()
+    now = kept("as-of", "now", "Sources", "--json")
+    assert "Sources: no history was kept from 20" in now.err
+    assert "and is not yet (UTC)" in now.err
+    assert kept("replicate", *OBJECTS).code == 0
+    told = [kept("as-of", unseen, "Sources"), kept("diff", "--from", kept_last), kept("history", "Sources", source)]
+    assert all("Sources: no history was kept from 20" in each.err and " until 20" in each.err for each in told)
+    untouched = [kept("as-of", at, "Sources") for at in (between, "now")] + [kept("diff", "--from", moment())]
+    assert [each.err for each in untouched] == ["", "", ""]
+
+
 def test_a_record_of_a_natural_key_is_named_by_its_parts(kept: Run) -> None:
     kept("replicate", "Labels")
     label = kept("as-of", "now", "Labels", "--json").document["rows"][0]
