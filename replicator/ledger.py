@@ -56,6 +56,13 @@ class Ledger:
         with self.target.begin() as connection:
             connection.execute(delete(self.books.runs).where(self.books.runs.c.id == self.run_id))
 
+    def go_on(self) -> None:
+        """The lock is this run's; whoever had it until now may have taken the run, as it waited, for dead."""
+        mine = (self.books.runs.c.id == self.run_id, self.books.runs.c.status != "running")
+        again = {"status": "running", "error": None, "finished_at": None}
+        with self.target.begin() as connection:
+            connection.execute(update(self.books.runs).where(*mine).values(**again))
+
     def newest(self, job: str) -> str:
         """The newest run of that job that has ended, "" if there is none."""
         runs = self.books.runs

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from replicator import pace, periods
+from replicator import pace, periods, tables
 from replicator.about import Threads, about
 from replicator.catalog import with_parents
 from replicator.errors import ConfigError, Interrupted, NeedsPerson, ReplicatorError, RunLocked
@@ -25,13 +25,11 @@ from replicator.options import Options, Unit, layouts
 from replicator.outcome import ObjectResult, Progress, RunResult, Status
 from replicator.segment.client import Ask
 from replicator.segment.decode import OffContract, decode
-from replicator.target import drift, evolve, lease, migrate, names
-from replicator.target.alterations import Altered
+from replicator.target import lease, migrate
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.decisions import Decisions
 
 if TYPE_CHECKING:
-    from replicator.rows import Layout
     from replicator.segment.client import Answer, Client
     from replicator.target.bookkeeping import Bookkeeping
     from replicator.target.database import Target
@@ -79,6 +77,7 @@ def holding(
     try:
         more = {"known_dead": unit.gone} if unit else {}
         held = lease.acquire(target, books, ledger.run_id, **more)
+        ledger.go_on()
     except ReplicatorError:
         ledger.withdraw()
         raise
@@ -176,7 +175,7 @@ def _objects(
     try:
         same_workspace(target, client, ledger)
         mask_key = options.mask_key or kept_mask_key(target, ledger.books)
-        fitting = _evolve(target, ledger, options, layouts(objects, options))
+        fitting = tables.fitted(target, ledger, held, options, layouts(objects, options))
     except ReplicatorError as error:
         return [], error
     with Threads(OBJECTS_AT_ONCE, "object") as lanes:
@@ -231,34 +230,3 @@ def kept_mask_key(target: Target, books: Bookkeeping) -> bytes:
         with target.reading() as connection:
             known = connection.execute(query).scalar_one()
     return bytes.fromhex(known)
-
-
-def _evolve(
-    target: Target, ledger: Ledger, options: Options, wanted: Mapping[str, Layout]
-) -> Mapping[str, Layout | ReplicatorError]:
-    """Brings the tables up to the layouts, as far as the policy allows; one that cannot be helped gets its error."""
-    with target.reading() as connection:
-        changes = evolve.plan(target, connection, wanted.values(), options.history)
-    fitting: dict[str, Layout | ReplicatorError] = {}
-    for name, layout in wanted.items():
-        try:
-            fitting[name] = evolve.fit(layout, changes, options.policy)
-        except ReplicatorError as error:
-            fitting[name] = error
-    todo = [change for change in changes if not isinstance(change, Altered)]
-    if todo and options.policy == "evolve":
-        if target.dialect.ddl_commits:
-            # Before, so that a change that was made is known whatever comes in between.
-            with target.begin() as connection:
-                drift.record(target, connection, ledger.books, ledger.run_id, todo)
-        with target.begin() as connection:
-            evolve.apply(target, connection, todo)
-            if not target.dialect.ddl_commits:
-                drift.record(target, connection, ledger.books, ledger.run_id, todo)
-    altered = [change for change in changes if isinstance(change, Altered)]
-    if altered:
-        with target.begin() as connection:
-            for change in altered:
-                drift.note(target, connection, ledger.books, ledger.run_id, change.object, [str(change)])
-    names.keep(target, [each for each in fitting.values() if not isinstance(each, ReplicatorError)])
-    return fitting

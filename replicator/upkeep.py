@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from replicator.catalog.model import Object, Window
 from replicator.convert import time_text
 from replicator.errors import UsageError
 from replicator.rows import Layout
-from replicator.target import lease
+from replicator.run import holding
 from replicator.target.bookkeeping import Bookkeeping, bookkeeping
 from replicator.target.known import Known
 from replicator.target.schema import object_table
@@ -79,7 +78,7 @@ def set_bookmark(target: Target, thing: Object, value: str) -> str:
             f"{thing.name} has no bookmark: it is listed completely. `replicator refresh {thing.name}` reads it anew."
         )
     books = bookkeeping(target.dialect)
-    with _alone(target, books) as connection:
+    with _alone(target) as connection:
         moment = _moment(value, target.dialect.now(connection))
         state = State(books, target.place.scope)
         if state.read(connection, thing.name).listed_at is None:
@@ -106,7 +105,7 @@ def _moment(value: str, now: datetime) -> str:
 def reset(target: Target, things: Sequence[Object]) -> list[str]:
     """Forgets what is known of those objects, so that their next run is complete; rows stay. Returns their names."""
     books, scope = bookkeeping(target.dialect), target.place.scope
-    with _alone(target, books) as connection:
+    with _alone(target) as connection:
         states = State(books, scope).every(connection)
         names = [thing.name for thing in things if thing.name in states]
         for name in names:
@@ -117,13 +116,12 @@ def reset(target: Target, things: Sequence[Object]) -> list[str]:
 
 
 @contextmanager
-def _alone(target: Target, books: Bookkeeping) -> Iterator[Connection]:
+def _alone(target: Target) -> Iterator[Connection]:
     """A transaction in which no run is going on; one that begins meanwhile waits for it, or it fails."""
-    held = lease.acquire(target, books, uuid.uuid4().hex)
-    try:
-        with target.begin() as connection:
-            held.check(connection)
-            yield connection
-    finally:
-        with target.begin() as connection:
-            held.release(connection)
+    with holding(target, "state") as (ledger, held):
+        try:
+            with target.begin() as connection:
+                held.check(connection)
+                yield connection
+        finally:
+            ledger.withdraw()

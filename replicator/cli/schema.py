@@ -14,7 +14,9 @@ from . import connection, options
 from .text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from replicator.rows import Layout
     from replicator.run import Options
@@ -111,24 +113,28 @@ def _perform(target: Target, chosen: Options) -> tuple[list[SchemaChange], list[
     """Under the lock of a run, so that none is going on meanwhile."""
     from sqlalchemy import insert
 
-    from replicator.target import evolve, lease, migrate, names
+    from replicator import tables
+    from replicator.run import holding
+    from replicator.target import migrate, names
     from replicator.target.bookkeeping import bookkeeping
 
     migrate.migrate(target)
     books = bookkeeping(target.dialect)
-    held = lease.acquire(target, books, uuid.uuid4().hex)
-    try:
-        changes, altered = _changes(target, chosen)
-        with target.begin() as writing:
-            evolve.apply(target, writing, changes)
-            rows = [_row(target, each, target.dialect.now(writing)) for each in changes]
-            if rows:
-                writing.execute(insert(books.schema_changes), rows)
-        mended = {each.object for each in altered}
-        names.keep(target, [each for name, each in _wanted(chosen).items() if name not in mended])
-    finally:
-        with target.begin() as writing:
-            held.release(writing)
+
+    def record(writing: Connection, some: Sequence[SchemaChange]) -> None:
+        rows = [_row(target, each, target.dialect.now(writing)) for each in some]
+        writing.execute(insert(books.schema_changes), rows)
+
+    with holding(target, "schema") as (ledger, held):
+        try:
+            changes, altered = _changes(target, chosen)
+            failed = tables.changed(target, held, changes, record)
+            wrong = {*failed, *(each.object for each in altered)}
+            names.keep(target, [each for name, each in _wanted(chosen).items() if name not in wrong])
+        finally:
+            ledger.withdraw()
+    for error in failed.values():
+        raise error
     return changes, altered
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ from replicator.errors import SegmentError
 from replicator.segment.client import Lost
 from replicator.sync.meanwhile import Moment
 from replicator.sync.model import Done, Step
+from replicator.target.lease import BEAT
 
 if TYPE_CHECKING:
     from replicator.catalog.model import Object
@@ -45,6 +47,8 @@ class Sending:
     rules: Settling | None = None
     #: The writes that may have overwritten what somebody else edited meanwhile.
     moments: list[Moment] = field(default_factory=list)
+    #: When the lease was last seen to be ours.
+    checked: float = 0.0
     #: Rows that are still to be published.
     rows: list[Row] = field(default_factory=list)
 
@@ -57,6 +61,7 @@ class Sending:
     def intend(self, steps: Sequence[Step], known: Iterable[str] = ()) -> list[str]:
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
+            self.checked = time.monotonic()
             return [self.journal.intend(connection, each, known=known) for each in steps]
 
     def end(self, journal_ids: Iterable[str], status: str, error: str | None = None, **more: Any) -> None:
@@ -64,7 +69,11 @@ class Sending:
             self.journal.end(connection, journal_ids, status, error, **more)
 
     def write(self, steps: Iterable[Step], ask: Ask) -> Answer | Lost:
-        """One request for those steps."""
+        """One request for those steps. Raises RunLocked, and sends nothing, where another push took over meanwhile."""
+        if time.monotonic() - self.checked > BEAT:
+            # The process was stopped in between, or the database was slow: another one may have looked, and sent it.
+            with self.settling.target.reading() as connection:
+                self.settling.lease.check(connection)
         answer = self.remote.client.write(ask)
         written = self.remote.client.time()
         over = (each for each in steps if each.action in {"update", "delete"} and each.looked)

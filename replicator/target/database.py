@@ -54,6 +54,10 @@ class Place:
         return f"{self.schema}.{self.prefix}" if self.schema or self.prefix else ""
 
 
+def _no(_: DBAPIError) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Target:
     """An open database. `where` names it for people, without user or password."""
@@ -83,13 +87,16 @@ class Target:
         with self.explained(), self.transaction() as connection:
             yield connection
 
-    def attempt(self, work: Callable[[], Result]) -> Result:
-        """Does the work, a whole transaction, again when the database undid it for another session's sake (D2)."""
+    def attempt(self, work: Callable[[], Result], *, also: Callable[[DBAPIError], bool] = _no) -> Result:
+        """Does the work, a whole transaction, again when the database undid it for another session's sake (D2).
+
+        `also` names other errors that may pass.
+        """
         for attempt in range(1, _TRIES):
             try:
                 return work()
             except DBAPIError as error:
-                if not self.dialect.is_transient(error):
+                if not (self.dialect.is_transient(error) or also(error)):
                     raise
                 time.sleep(0.05 * attempt)
         return work()

@@ -61,7 +61,7 @@ def plan(
     for layout, table in tables:
         if table.name in found:
             names = called.get(layout.object.name, {})
-            changes += _differences(connection, layout, table, found[table.name], names)
+            changes += _differences(target, connection, layout, table, found[table.name], names)
         else:
             changes.append(CreateTable(layout.object.name, table))
     return changes
@@ -88,7 +88,7 @@ def _spelled(kind: Any, connection: Connection) -> str:
 
 
 def _differences(
-    connection: Connection, layout: Layout, table: Table, found: dict[str, Any], names: Names
+    target: Target, connection: Connection, layout: Layout, table: Table, found: dict[str, Any], names: Names
 ) -> list[SchemaChange | Altered]:
     name = layout.object.name
     changes: list[SchemaChange | Altered] = []
@@ -114,6 +114,15 @@ def _differences(
                     )
                 ]
             changes.append(Widen(name, table, column, str(actual["type"])))
+    widened = [each for each in changes if isinstance(each, Widen)]
+    if widened and (lost := target.dialect.lost_by_copy(connection, table)):
+        return [
+            Altered(
+                name,
+                f"{name}: to {widened[0]}, the table has to be copied, and {', '.join(lost)} would be lost with it:"
+                " drop that, run again, and make it anew.",
+            )
+        ]
     return changes
 
 

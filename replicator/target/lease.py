@@ -71,13 +71,16 @@ class Lease:
 
     @contextmanager
     def guarding(self, target: Target) -> Iterator[Connection]:
-        """A transaction for DDL that no take-over crosses; where DDL commits, another connection holds the lease."""
-        with target.begin() as connection:
+        """A transaction for DDL that no take-over crosses; where DDL commits, another connection holds the lease.
+
+        Database errors come as they are.
+        """
+        with target.transaction() as connection:
             self.check(connection)
             if not target.dialect.ddl_commits:
                 yield connection
                 return
-            with target.begin() as altering:
+            with target.transaction() as altering:
                 yield altering
 
     def release(self, connection: Connection) -> None:

@@ -75,7 +75,7 @@ def _readied_before(stage: Stage) -> bool | None:
     """Where DDL commits, what `_readied` does cannot be part of the transaction; elsewhere None, and it is."""
     if not stage.target.dialect.ddl_commits:
         return None
-    with stage.lease.guarding(stage.target) as connection:
+    with stage.target.explained(), stage.lease.guarding(stage.target) as connection:
         return _readied(stage, connection)
 
 

@@ -93,7 +93,7 @@ class Stage:
         """An empty stage for a new listing; `began` goes into the object's state."""
         self.refused.clear()
         if self.target.dialect.ddl_commits:
-            with self.lease.guarding(self.target) as connection:
+            with self.target.explained(), self.lease.guarding(self.target) as connection:
                 self._make(connection)
         with self.target.explained():
             self.target.attempt(lambda: self._began(began))
@@ -181,7 +181,7 @@ class Stage:
     def drop(self) -> None:
         """The same where DDL commits: afterwards. One that stays behind is replaced by the next listing."""
         try:
-            with self.lease.guarding(self.target) as connection:
+            with self.target.explained(), self.lease.guarding(self.target) as connection:
                 self.remove(connection)
         except TargetError as why:
             log.warning("stage stays behind", extra={"object": self.layout.object.name, "why": str(why)})

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.database import Target, open_target
-from tests.cli.running import TOKEN, Process
+from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_daemon import daemon, ended, wait_for
 from tests.cli.test_stopping import Held, held
 
@@ -73,3 +73,23 @@ def test_the_run_of_a_daemon_on_a_machine_that_died_is_gone_on_with_within_secon
     process: Process, held: tuple[Held, str], target_url: str
 ) -> None:
     assert 5 < seconds_until_taken_over(process, held, target_url, _ELSEWHERE) < 20
+
+
+def test_who_changes_tables_or_state_by_hand_holds_others_off(
+    replicator: Run, target_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replicator("replicate", "Labels", "--region", "sandbox", "--target", target_url)
+    seen: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        verbs = (("schema", "apply"), ("state", "reset"))
+        seen.extend(replicator(*verb, "Labels", "--target", target_url).error for verb in verbs)
+
+    monkeypatch.setattr("replicator.target.names.keep", meanwhile)
+    assert replicator("schema", "apply", "Labels", "--target", target_url).code == 0
+    assert len(seen) == 2
+    assert all("wait for it to end, or stop it and run again" in each for each in seen)
+    monkeypatch.undo()
+    assert replicator("state", "reset", "Labels", "--target", target_url).code == 0
+    told = replicator("runs", "--json", "--target", target_url).document["runs"]
+    assert [run["mode"] for run in told] == ["incremental"]

@@ -122,6 +122,28 @@ def test_a_column_is_widened_to_text_without_loss(make: Make, narrow: Any) -> No
     assert {row["ratio"] for row in new.rows().values()} == {"half"}
 
 
+@pytest.mark.kinds("sqlite")  # it has to copy the table
+@pytest.mark.parametrize(
+    ("made", "lost"),
+    [
+        ("CREATE TABLE notes (plan TEXT REFERENCES plans (id) ON DELETE CASCADE)", "the foreign key of table notes"),
+        ("CREATE TRIGGER stamp AFTER UPDATE ON plans BEGIN SELECT 1; END", "trigger stamp"),
+        ("CREATE VIEW ratios AS SELECT id, ratio FROM Plans", "view ratios"),
+        ("ALTER TABLE plans ADD COLUMN twice GENERATED ALWAYS AS (ratio * 2)", "generated column twice"),
+        ("ALTER TABLE plans ADD COLUMN mine CHECK (mine > 0)", "a CHECK"),
+    ],
+)
+def test_a_column_is_not_widened_where_that_would_cost_what_a_person_made(make: Make, made: str, lost: str) -> None:
+    old = make(retyped(PLANS, "ratio", model.integer))
+    old.load(plans(3, ratio=7))
+    old.execute(made)
+    new = with_layout(old, retyped(PLANS, "ratio", model.text))
+    with new.target.reading() as connection:
+        (found,) = evolve.plan(new.target, connection, [new.layout])
+    assert isinstance(found, Altered)
+    assert f"the table has to be copied, and {lost} would be lost with it: drop that" in str(found)
+
+
 def test_an_integer_column_is_widened_to_a_number(make: Make) -> None:
     old = make(retyped(PLANS, "ratio", model.integer))
     old.load(plans(3, ratio=7))

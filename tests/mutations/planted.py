@@ -619,7 +619,7 @@ MUTATIONS = (
     ),
     Mutation(
         "forget what columns are called",
-        "run.py",
+        "tables.py",
         "    names.keep(target, [",
         "    list([",
         NAMES,

@@ -9,12 +9,13 @@ import pytest
 
 from replicator import masks
 from replicator.catalog import by_name
-from replicator.errors import SegmentError
+from replicator.errors import RunLocked, SegmentError
 from replicator.options import Options, layout_of
 from replicator.run import holding
 from replicator.sandbox import Request, Sandbox, Token
 from replicator.sync.journal import Journal
 from replicator.sync.resolve import Side, resolve
+from replicator.sync.sending import Sending
 from replicator.sync.session import Allowed
 from replicator.sync.settle import Settling
 from replicator.target.bookkeeping import bookkeeping
@@ -226,6 +227,25 @@ def test_c11_a_rule_that_was_added_on_both_sides_has_one_row(single: Replica) ->
     (row,) = single.rows("tracking_plan_rules", "WHERE key = 'Ours'")
     assert json.loads(row["json_schema"])["title"] == "2"
     quiet(single)
+
+
+def test_a_push_that_slept_while_another_took_over_sends_nothing(
+    filled: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.do("INSERT INTO tracking_plans (name, type) VALUES ('Ours', 'LIVE')")
+    intend, leases = Sending.intend, bookkeeping(filled.target.dialect).leases
+
+    def asleep(self: Sending, *told: Any) -> list[str]:
+        found = intend(self, *told)
+        with filled.target.begin() as connection:
+            connection.execute(leases.update().values(epoch=leases.c.epoch + 1))
+        self.checked -= 60
+        return found
+
+    monkeypatch.setattr(Sending, "intend", asleep)
+    with pytest.raises(RunLocked, match="took over"):
+        outcomes(filled)
+    assert list(writes(filled.network)) == []
 
 
 def test_of_a_record_that_a_push_read_twice_the_later_reading_counts(filled: Replica) -> None:

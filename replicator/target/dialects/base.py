@@ -144,6 +144,18 @@ class Dialect(Protocol):
         """Whether the transaction may succeed when it is tried again: a deadlock, a serialization failure."""
         ...
 
+    def lost_by_copy(self, connection: Connection, table: Table) -> Sequence[str]:
+        """What people made of the table that a wider column would cost; nothing where no table is copied for that."""
+        ...
+
+    def hurrying(self, connection: Connection) -> AbstractContextManager[None]:
+        """Inside, a table's lock is waited for five seconds: whoever reads the table queues up behind us meanwhile."""
+        ...
+
+    def is_locked(self, error: DBAPIError) -> bool:
+        """Whether another session held a lock for longer than that, or than a minute elsewhere."""
+        ...
+
 
 @contextmanager
 def driven(connection: Connection) -> Iterator[Any]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from replicator.rows import Row
 
+#: Seconds that a lock is waited for, and one of a table for DDL.
+_LONGEST_WAIT, _HURRY = 60, 5
 #: Whatever the server has as defaults. Some of them would hide rows (sql_select_limit), forbid statements about many
 #: (sql_safe_updates, max_join_size), or change what is read of a table's description (sql_quote_show_create).
 _SESSION = "SET SESSION " + ", ".join(
@@ -36,6 +38,8 @@ _SESSION = "SET SESSION " + ", ".join(
         "sql_mode": "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
         "time_zone": "'+00:00'",
         "innodb_lock_wait_timeout": "60",
+        # Of tables; the server's default is a day, in which every reader would queue behind us.
+        "lock_wait_timeout": str(_LONGEST_WAIT),
         "sql_select_limit": "18446744073709551615",
         "sql_safe_updates": "0",
         "sql_big_selects": "1",
@@ -267,7 +271,21 @@ class MySQL:
             yield
             connection.execute(text("COMMIT"))
         finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+            # With a session that broke, its lock is gone.
+            if not connection.invalidated:
+                connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+    def lost_by_copy(self, connection: Connection, table: Table) -> Sequence[str]:
+        return ()
+
+    @contextmanager
+    def hurrying(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {_HURRY}")
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {_LONGEST_WAIT}")
 
     def explain(self, error: DBAPIError, where: str) -> TargetError | None:
         return explained(error, where)
@@ -277,3 +295,6 @@ class MySQL:
 
     def is_transient(self, error: DBAPIError) -> bool:
         return number_of(error.orig) in {1020, 1213}
+
+    def is_locked(self, error: DBAPIError) -> bool:
+        return number_of(error.orig) == 1205

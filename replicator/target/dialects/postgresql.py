@@ -217,6 +217,18 @@ class PostgreSQL:
     def is_transient(self, error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
 
+    def lost_by_copy(self, connection: Connection, table: Table) -> Sequence[str]:
+        return ()
+
+    @contextmanager
+    def hurrying(self, connection: Connection) -> Iterator[None]:
+        """For the rest of the transaction."""
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+        yield
+
+    def is_locked(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) == "55P03"
+
 
 def _reason(message: str) -> str:
     """The driver's words about a failed connection, without addresses in several spellings."""

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -238,4 +238,26 @@ class SQLite:
 
     def is_transient(self, error: DBAPIError) -> bool:
         """Writers queue up: whoever has waited in vain for the lock has waited long enough."""
+        return False
+
+    def lost_by_copy(self, connection: Connection, table: Table) -> Sequence[str]:
+        """A copy takes the name of the table that is dropped for it: rows that refer to it are deleted with it, too."""
+        word = re.compile(rf"\b{re.escape(table.name)}\b", re.IGNORECASE)
+        referring = """SELECT made.name FROM sqlite_master AS made, pragma_foreign_key_list(made.name) AS referring
+            WHERE made.type = 'table' AND referring."table" = ? COLLATE NOCASE"""
+        computed = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden > 1"
+        with driven(connection) as driver:
+            made = driver.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+            lost = [f"the foreign key of table {name}" for (name,) in driver.execute(referring, (table.name,))]
+            lost += [f"generated column {name}" for (name,) in driver.execute(computed, (table.name,))]
+        lost += [f"{kind} {name}" for kind, name, sql in made if kind in {"view", "trigger"} and word.search(sql)]
+        if any(name == table.name and re.search(r"\bCHECK\b", sql, re.IGNORECASE) for _, name, sql in made):
+            lost.append("a CHECK")
+        return list(dict.fromkeys(lost))
+
+    def hurrying(self, connection: Connection) -> AbstractContextManager[None]:
+        """The one lock is held already."""
+        return nullcontext()
+
+    def is_locked(self, error: DBAPIError) -> bool:
         return False
