@@ -49,7 +49,11 @@ class UsageError(ReplicatorError):
 
 
 class ConfigError(UsageError):
-    """A setting is missing, unknown or wrong."""
+    """A setting is missing, unknown or wrong; `problems` are the sentences of several, each without its full stop."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message.removesuffix("."),)
 
 
 class SegmentError(ReplicatorError):

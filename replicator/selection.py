@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from replicator.catalog import OBJECTS, find
 from replicator.catalog.model import Type
-from replicator.errors import ConfigError
+from replicator.errors import UsageError
 from replicator.masks import Cover, Mode
-from replicator.settings import ObjectSettings
+from replicator.settings import ObjectSettings, refusal
 from replicator.where import Condition, parsed
 
 if TYPE_CHECKING:
@@ -70,25 +70,29 @@ def selections(
 ) -> dict[str, Selection]:
     """By object, from "Object.column" names and the objects' own settings.
 
-    Raises ConfigError, which names every problem, or UsageError where there is no such object.
+    Raises ConfigError, which names every problem.
     """
     asked: dict[str, _Asked] = {}
+    found: list[str] = []
 
-    def of(word: str) -> _Asked:
-        thing = find(word)
+    def of(name: str, setting: str) -> _Asked | None:
+        try:
+            thing = find(name.partition(".")[0])
+        except UsageError as error:
+            found.append(f"{setting}: {error}".removesuffix("."))
+            return None
         return asked.setdefault(thing.name, _Asked(thing))
 
-    for name in sorted(leave_out):
-        of(name.partition(".")[0]).leave_out[name.partition(".")[2]] = "leave_out"
-    for name in sorted(masked):
-        of(name.partition(".")[0]).masks[name.partition(".")[2]] = ("masked", "hash")
-    for name in sorted(plain):
-        of(name.partition(".")[0]).plain[name.partition(".")[2]] = "plain_secrets"
+    for setting, names in (("leave_out", leave_out), ("masked", masked), ("plain_secrets", plain)):
+        for name in sorted(names):
+            if each := of(name, setting):
+                each.name(setting, name.partition(".")[2])
     for word, own in (objects or {}).items():
-        of(word).take(f"object.{word}.", own)
-    found = [problem for each in asked.values() for problem in each.problems()]
+        if each := of(word, f"object.{word}"):
+            each.take(f"object.{word}.", own)
+    found += [problem for each in asked.values() for problem in each.problems()]
     if found:
-        raise ConfigError(f"{found[0]}." if len(found) == 1 else "\n  - ".join(["Columns are named wrongly:", *found]))
+        raise refusal(found)
     return {name: each.selection() for name, each in asked.items()}
 
 
@@ -104,6 +108,16 @@ class _Asked:
     columns: tuple[str, ...] | None = None
     prefix: str = ""
     own: ObjectSettings = field(default_factory=ObjectSettings)
+
+    def name(self, setting: str, column: str) -> None:
+        """One of its columns is named by a setting of all objects."""
+        match setting:
+            case "masked":
+                self.masks[column] = (setting, "hash")
+            case "leave_out":
+                self.leave_out[column] = setting
+            case _:
+                self.plain[column] = setting
 
     def take(self, prefix: str, own: ObjectSettings) -> None:
         self.prefix, self.own, self.columns = prefix, own, own.columns

@@ -100,7 +100,7 @@ class Webhook:
         host, port = parts.hostname or "", parts.port
         made: HTTPConnection
         if parts.scheme == "https":
-            made = HTTPSConnection(host, port, timeout=_STEP, context=_trust(self.ca_file))
+            made = HTTPSConnection(host, port, timeout=_STEP, context=trust(self.ca_file))
         else:
             made = HTTPConnection(host, port, timeout=_STEP)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -140,10 +140,10 @@ class Mail:
         identifier = hashlib.sha256(repr((messages, self.to)).encode()).hexdigest()[:32]
         text = words.mail(messages, sender, self.to, datetime.now(UTC), identifier)
         password = self._password() if self.alerts.mail_user else ""
-        trust = None if self.alerts.mail_tls == "off" else _trust(self.alerts.ca_file)
+        context = None if self.alerts.mail_tls == "off" else trust(self.alerts.ca_file)
         server: smtplib.SMTP
-        if trust and self.alerts.mail_tls == "tls":
-            server = smtplib.SMTP_SSL(timeout=_STEP, context=trust, local_hostname="localhost")
+        if context and self.alerts.mail_tls == "tls":
+            server = smtplib.SMTP_SSL(timeout=_STEP, context=context, local_hostname="localhost")
         else:
             server = smtplib.SMTP(timeout=_STEP, local_hostname="localhost")
         # The name that the certificate has to bear; connecting here, apart from making it, leaves it out.
@@ -151,8 +151,8 @@ class Mail:
 
         def post() -> None:
             server.connect(host, port)
-            if trust and self.alerts.mail_tls == "starttls":
-                server.starttls(context=trust)
+            if context and self.alerts.mail_tls == "starttls":
+                server.starttls(context=context)
             if self.alerts.mail_user:
                 server.login(self.alerts.mail_user, password)
             server.send_message(text, sender, self.to)
@@ -213,7 +213,8 @@ def _sentence(error: BaseException, host: str) -> str:
             return f"{host} could not be told ({type(error).__name__})."
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """What servers' certificates are verified by. Raises ChannelBroken for a file that holds none."""
     try:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except (OSError, ssl.SSLError):

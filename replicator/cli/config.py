@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import typer
 
-from replicator.settings import load_all
+from replicator.settings import examine, load_all, refusal
 
-from . import options
+from . import logs, options, problems
 from .text import plural
 
 if TYPE_CHECKING:
-    from replicator.settings import Configuration, Job, Settings
+    from replicator.settings import Configuration
 
 app = typer.Typer(no_args_is_help=True, help="Check the configuration, or show what it comes to.")
 
@@ -28,9 +28,11 @@ def check(context: typer.Context, *, config: options.Config = None, json: option
 
     Asks neither Segment nor a database.
     """
-    found = load_all(context.obj or {}, {}, config=config)
-    _refuse_unknown_objects(found)
-    _refuse_unknown_columns(found)
+    environ = context.obj or {}
+    logs.begin(environ, as_json=json, quiet=True)
+    found, wrong = examine(environ, {}, config=config)
+    if wrong := list(dict.fromkeys([*wrong, *problems.of(found, environ)])):
+        raise refusal(wrong)
     if json:
         told = {"status": "done", "connections": list(found.connections), "jobs": list(found.jobs)}
         typer.echo(jsonlib.dumps(told, ensure_ascii=False))
@@ -52,6 +54,7 @@ def document(found: Configuration) -> dict[str, Any]:
     """The configuration as its file would have it, without passwords and keys."""
     plain: dict[str, Any] = jsonlib.loads(jsonlib.dumps(asdict(found), default=_plain))
     for connection in plain["connections"].values():
+        del connection["places"]
         connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
         if connection["target_file"]:
             del connection["target"]
@@ -65,7 +68,7 @@ def document(found: Configuration) -> dict[str, Any]:
     if found.fleet:
         plain["fleet"]["queue"] = _without_password(found.fleet.queue)
     for job in plain["jobs"].values():
-        del job["name"]
+        del job["name"], job["places"]
         job["alerts"] = _told({key: value for key, value in job["alerts"].items() if value is not None})
     plain["alerts"] = _told(plain["alerts"])
     if found.alerts.mail_server:
@@ -94,21 +97,6 @@ def _without_password(url: str) -> str:
     name, colon, _ = user.partition(":")
     shown = f"{parts.scheme}://{name}{':***' if colon else ''}{at}{host}{parts.path}"
     return f"{shown}?***" if parts.query else shown
-
-
-def _refuse_unknown_objects(found: Configuration) -> None:
-    from replicator.catalog import select
-
-    asked: list[Settings | Job] = [*found.connections.values(), *found.jobs.values()]
-    for words in [words for each in asked for words in (each.objects, each.history) if words]:
-        select(words)
-
-
-def _refuse_unknown_columns(found: Configuration) -> None:
-    from replicator.selection import of_settings
-
-    for each in found.connections.values():
-        of_settings(each)
 
 
 def _lines(table: Mapping[str, Any], name: str = "") -> list[str]:

@@ -8,23 +8,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from replicator.errors import ConfigError
-from replicator.settings import SandboxSettings, Settings
+from replicator.errors import ConfigError, UsageError
+from replicator.settings import Job, SandboxSettings, Settings
 
 from . import resort
 
 if TYPE_CHECKING:
+    from replicator.catalog.model import Object
     from replicator.run import Options
     from replicator.sandbox import Sandbox
     from replicator.segment.client import Client, Wait
     from replicator.segment.limits import Admission
     from replicator.segment.token import Token
-    from replicator.target.database import Target
+    from replicator.target.database import Place, Target
 
 #: A worker has other units to perform than one that waits for its rate limit for longer than this many seconds.
 LONGEST_SLEEP = 20.0
+NOTHING = "The words leave no object to replicate: name one, or a group such as core."
 #: In process nothing listens there; the client wants an address to name.
 _IN_PROCESS = "http://127.0.0.1"
 
@@ -79,16 +81,28 @@ def elsewhere(settings: Settings) -> Settings | None:
 
 def open_database(settings: Settings) -> Target:
     """The database; it is made, if it is a file that is not there."""
-    from replicator.target.database import Place, open_target
+    from replicator.target.database import open_target
 
     resort.remember(resort.password(settings.target))
-    return open_target(settings.target, Place(settings.schema, settings.prefix), connections=settings.concurrency + 8)
+    return open_target(settings.target, place(settings), connections=settings.concurrency + 8)
 
 
 def open_existing(settings: Settings) -> Target | None:
     """The database, None where it is a file that is not there yet: looking makes none."""
+    from replicator.target.database import parse
+
     path = sqlite_file(settings.target)
-    return None if path and not path.exists() and path.parent.is_dir() else open_database(settings)
+    if path is None or path.exists():
+        return open_database(settings)
+    parse(settings.target, place(settings))
+    return None
+
+
+def place(settings: Settings) -> Place:
+    """Where the object tables lie in it."""
+    from replicator.target.database import Place
+
+    return Place(settings.schema, settings.prefix)
 
 
 def open_books(settings: Settings) -> Target:
@@ -132,12 +146,12 @@ def open_nowhere(settings: Settings) -> Target:
     """An empty database in memory in place of a SQLite file that is not there yet, for its DDL."""
     from sqlalchemy import create_engine
 
-    from replicator.target.database import Place, Target
+    from replicator.target.database import Target
     from replicator.target.dialects import DIALECTS
 
     dialect = DIALECTS["sqlite"]()
     where = f"SQLite file {sqlite_file(settings.target)}, which is not there yet,"
-    return Target(create_engine("sqlite://"), dialect, where, "", Place(settings.schema, settings.prefix))
+    return Target(create_engine("sqlite://"), dialect, where, "", place(settings))
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -161,25 +175,43 @@ def run_options(settings: Settings, words: tuple[str, ...], **more: Any) -> Opti
     from replicator.selection import of_settings
 
     return Options(
-        objects=select_for_run(words or settings.objects),
+        objects=select_for_run(words) if words else chosen(settings),
         reread=timedelta(hours=settings.reread_hours),
         hard_deletes=settings.deletes == "hard",
+        selections=of_settings(settings),
         history=kept(settings),
         periods=settings.period,
         extended=settings.extended,
         policy=settings.schema_policy,
         migrate=settings.migrate,
         concurrency=settings.concurrency,
-        selections=of_settings(settings),
         mask_key=settings.mask_key,
         **more,
     )
 
 
+def chosen(said: Settings | Job) -> tuple[Object, ...]:
+    """The objects that the settings name."""
+    found = named(said, "objects")
+    if not found:
+        raise ConfigError(f"{said.places.get('objects', 'objects')}: {NOTHING}")
+    return found
+
+
 def kept(settings: Settings) -> frozenset[str]:
     """The objects whose history the settings ask for; an object's own table goes before the list."""
-    from replicator.catalog import find, select
+    from replicator.catalog import find
 
-    named = {thing.name for thing in select(settings.history)} if settings.history else set()
+    listed = {thing.name for thing in named(settings, "history")} if settings.history else set()
     own = {find(word).name: each.history for word, each in settings.object.items() if each.history is not None}
-    return frozenset(name for name in {*named, *own} if own.get(name, True))
+    return frozenset(name for name in {*listed, *own} if own.get(name, True))
+
+
+def named(said: Settings | Job, key: Literal["objects", "history"]) -> tuple[Object, ...]:
+    """What the words of that setting select; an error says where they are said."""
+    from replicator.catalog import select, select_for_run
+
+    try:
+        return select_for_run(said.objects) if key == "objects" else select(said.history)
+    except UsageError as error:
+        raise ConfigError(f"{said.places.get(key, key)}: {error}") from None

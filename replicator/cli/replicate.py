@@ -81,7 +81,7 @@ def refuse(settings: Settings, chosen: Options) -> None:
         # Which months are due is derived from the database, and opening a file that is not there would make it.
         refuse_without_period(chosen)
     if not chosen.objects:
-        raise UsageError("The words leave no object to replicate: name one, or a group such as core.")
+        raise UsageError(connection.NOTHING)
     today = datetime.now(UTC).date().isoformat()
     if late := [period for period in chosen.periods if period > today]:
         raise UsageError(

@@ -81,8 +81,13 @@ def perform(context: typer.Context, job: Job, settings: Settings, *, as_json: bo
 
 def options_of(job: Job, settings: Settings) -> Options:
     """What the job asks for; what it leaves open, the connection says."""
-    settings = replace(settings, history=job.history or settings.history)
-    return connection.run_options(settings, job.objects, full=job.mode == "full", job=job.name)
+    settings = replace(
+        settings,
+        objects=job.objects or settings.objects,
+        history=job.history or settings.history,
+        places={**settings.places, **job.places},
+    )
+    return connection.run_options(settings, (), full=job.mode == "full", job=job.name)
 
 
 def _job(found: Configuration, name: str) -> Job:

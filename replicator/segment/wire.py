@@ -30,7 +30,7 @@ class Network:
         self._base = base_url
         self._max_body = max_body
         self._deadline = _Deadline()
-        context = _tls(ca_file) if base_url.startswith("https:") else None
+        context = trust(ca_file) if base_url.startswith("https:") else None
         self._http = httpx.Client(
             transport=_Pool(context, connections, self._deadline),
             trust_env=False,
@@ -67,7 +67,8 @@ def _failed(error: Exception, seconds: float) -> Failed:
     return Failed(f"the connection failed ({text or type(error).__name__})")
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """What servers' certificates are verified by. Raises ConfigError for a file that holds none."""
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
     try:

@@ -3,12 +3,13 @@
 model      the settings, as values
 keys       how each is read, and what is expected of it
 variables  what each is called in the environment
-loader     the places in which they are said, and which goes first
+places     where one is said, and which place goes first
+loader     the file, the environment and the options together
 """
 
 from replicator.settings.alerts import Alerts, JobAlerts
 from replicator.settings.keys import KEYS, months
-from replicator.settings.loader import DEFAULT_FILE, load, load_all
+from replicator.settings.loader import DEFAULT_FILE, examine, load, load_all
 from replicator.settings.model import (
     Configuration,
     Deletes,
@@ -22,6 +23,7 @@ from replicator.settings.model import (
     Settings,
     Web,
 )
+from replicator.settings.sentences import refusal
 from replicator.settings.variables import CONFIG_VARIABLE, CONNECTION_VARIABLE, variable
 
 __all__ = [
@@ -42,8 +44,10 @@ __all__ = [
     "SandboxSettings",
     "Settings",
     "Web",
+    "examine",
     "load",
     "load_all",
     "months",
+    "refusal",
     "variable",
 ]

@@ -8,8 +8,7 @@ problems are reported at once, and no value of a secret is ever shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from replicator.settings.keys import (
     Key,
 )
 from replicator.settings.model import Configuration, FleetSettings, Job, ObjectSettings, SandboxSettings, Settings, Web
-from replicator.settings.sentences import parsed, sentence, unknown
+from replicator.settings.places import Place, settle_rivals, value_of, where_said
+from replicator.settings.sentences import parsed, refusal, unknown
 from replicator.settings.variables import CONFIG_VARIABLE, CONNECTION_VARIABLE, misspelt, variable
 from replicator.settings.web import guarded
 
@@ -34,19 +34,7 @@ DEFAULT_FILE = "replicator.toml"
 #: What the one connection is called where the file names none.
 DEFAULT_CONNECTION = "default"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
-#: These name one thing in two ways: whichever is said at the higher place counts.
-_RIVALS = (("region", "base_url"), ("mask_key", "mask_key_file"), ("target", "target_file"))
 _TABLES = ("alerts", "connections", "fleet", "jobs", "object", "web")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where settings were said: what a key is called there, and the values."""
-
-    call: Callable[[str], str]
-    said: dict[str, Any]
-    #: What relative paths are taken from.
-    folder: Path = Path()
 
 
 def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Settings:
@@ -70,7 +58,19 @@ def load(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path
 
 def load_all(environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None) -> Configuration:
     """Every connection and job. Raises ConfigError, which names every problem."""
-    return _Loader(environ, options, config).configuration()
+    found, problems = examine(environ, options, config=config)
+    if problems:
+        raise refusal(problems)
+    return found
+
+
+def examine(
+    environ: Mapping[str, str], options: Mapping[str, Any], *, config: Path | None = None
+) -> tuple[Configuration, list[str]]:
+    """The same with the problems: what is wrong has its default. Raises ConfigError for a file that is no TOML."""
+    loader = _Loader(environ, options, config)
+    # What is wrong in the part that connections share is met once for each of them.
+    return loader.configuration(), list(dict.fromkeys(loader.problems))
 
 
 class _Loader:
@@ -95,13 +95,12 @@ class _Loader:
         self.problems += wrong
         alerts = self._plain("alerts", self._table("alerts", self.table), ALERT_KEYS)
         self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()})
-        fleet = self._plain("fleet", self._table("fleet", self.table), FLEET_KEYS)
-        if "queue" not in fleet and (fleet or "fleet" in self.table) and not self.problems:
+        told = self._table("fleet", self.table)
+        fleet = self._plain("fleet", told, FLEET_KEYS)
+        queued = where_said("queue", self._places("fleet", told, FLEET_KEYS))
+        if not queued and (fleet or "fleet" in self.table):
             self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
         self.problems += misspelt(self.environ, named)
-        if self.problems:
-            # What is wrong in the part that connections share is met once for each of them.
-            raise ConfigError(sentence(list(dict.fromkeys(self.problems))))
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
             jobs={
@@ -109,7 +108,7 @@ class _Loader:
             },
             alerts=Alerts(**alerts),
             web=web,
-            fleet=FleetSettings(**fleet) if fleet else None,
+            fleet=FleetSettings(**fleet) if "queue" in fleet else None,
         )
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
@@ -158,16 +157,17 @@ class _Loader:
         if any("token_file" in place.said for place in own):
             self._refuse_token_of_all(name)
         places = [
-            _Place(lambda key: f"--{key.replace('_', '-')}", dict(self.options)),
+            Place(lambda key: f"--{key.replace('_', '-')}", dict(self.options)),
             *own,
             self._variables(),
             self._file("", dict(shared)),
         ]
-        self._settle_rivals(places)
+        self.problems += settle_rivals(places)
         values = {key: value for key in KEYS if (value := self._value(key, KEYS[key], places)) is not None}
         for key in ("mask_key", "target"):
             if f"{key}_file" in values and (found := self._secret(key, values[f"{key}_file"])) is not None:
                 values[key] = found
+        values["places"] = {key: where for key in KEYS if (where := where_said(key, places))}
         values["object"] = self._of_objects(objects, self._objects(table or {}, prefix))
         return values
 
@@ -195,6 +195,8 @@ class _Loader:
         own = {key: value for key, value in table.items() if key != "alerts"}
         values = {"connections": connections, **self._plain(f"jobs.{name}", own, JOB_KEYS, ("alerts",))}
         values["alerts"] = self._plain(f"jobs.{name}.alerts", inner, JOB_ALERT_KEYS)
+        places = self._places(f"jobs.{name}", own, JOB_KEYS)
+        values["places"] = {key: where for key in JOB_KEYS if (where := where_said(key, places))}
         if "schedule" in values and "every" in values:
             self.problems.append(
                 f"jobs.{name}.schedule and jobs.{name}.every in {self.path} exclude one another: give one of them"
@@ -223,21 +225,22 @@ class _Loader:
             if key in keys:
                 told = f"a secret belongs into no configuration file: set {variable(f'{prefix}.{key}')}, or {key}_file"
             self.problems.append(f"{prefix}.{key} in {self.path}: {told}")
-        named = {key: f"{prefix}.{key}" for key in keys}
-        said = {key: self.environ[variable(name)] for key, name in named.items() if self.environ.get(variable(name))}
-        places = [
-            _Place(lambda key: variable(named[key]), said),
-            self._file(f"{prefix}.", {key: table[key] for key in allowed if key in table}),
-        ]
+        places = self._places(prefix, table, keys)
         return {key: value for key in keys if (value := self._value(key, keys[key], places)) is not None}
 
-    def _variables(self, connection: str = "") -> _Place:
+    def _places(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> list[Place]:
+        named = {key: variable(f"{prefix}.{key}") for key in keys}
+        said: dict[str, Any] = {key: self.environ[name] for key, name in named.items() if self.environ.get(name)}
+        here = {key: table[key] for key, each in keys.items() if each.in_file and key in table}
+        return [Place(named.__getitem__, said), self._file(f"{prefix}.", here)]
+
+    def _variables(self, connection: str = "") -> Place:
         names = {key: variable(key, connection) for key in KEYS if connection or key != "token_file"}
         said: dict[str, Any] = {key: self.environ[name] for key, name in names.items() if self.environ.get(name)}
-        return _Place(lambda key: variable(key, connection), said)
+        return Place(lambda key: variable(key, connection), said)
 
-    def _file(self, prefix: str, said: dict[str, Any]) -> _Place:
-        return _Place(lambda key: f"{prefix}{key} in {self.path}", said, self.path.parent)
+    def _file(self, prefix: str, said: dict[str, Any]) -> Place:
+        return Place(lambda key: f"{prefix}{key} in {self.path}", said, self.path.parent)
 
     def _flat(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """{"sandbox": {"size": ...}} -> {"sandbox.size": ...}, less what is no setting."""
@@ -251,30 +254,10 @@ class _Loader:
             self.problems.append(f"{prefix}{key} in {self.path}: {unknown(key, [*known, *tables])}")
         return {key: value for key, value in flat.items() if key in known}
 
-    def _settle_rivals(self, places: Sequence[_Place]) -> None:
-        for one, other in _RIVALS:
-            for at, place in enumerate(places):
-                if one in place.said and other in place.said:
-                    both = f"{place.call(one)} and {place.call(other)}"
-                    self.problems.append(f"{both} exclude one another: give one of them")
-                if one in place.said or other in place.said:
-                    for lower in places[at + 1 :]:
-                        lower.said.pop(one, None)
-                        lower.said.pop(other, None)
-                    break
-
-    def _value(self, name: str, key: Key, places: Sequence[_Place]) -> Any:
-        for place in places:
-            if name not in place.said:
-                continue
-            try:
-                value = key.read(place.said[name])
-            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-                shown = "" if key.secret else f" is {place.said[name]!r:.80}, but"
-                self.problems.append(f"{place.call(name)}{shown} must be {key.expects}")
-                return None
-            return place.folder / value if isinstance(value, Path) else value
-        return None
+    def _value(self, name: str, key: Key, places: Sequence[Place]) -> Any:
+        value, wrong = value_of(name, key, places)
+        self.problems += [wrong] if wrong else []
+        return value
 
     def _secret(self, key: str, path: Path) -> Any:
         what = f"the {key.replace('_', ' ')} file"

@@ -89,6 +89,8 @@ class Settings:
     deadline: float = 60.0
     tries: int = 6
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    #: By key, what it is called where its value was said.
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class Job:
     #: Seconds by which its time is put off at most.
     jitter: float = 0.0
     alerts: JobAlerts = field(default_factory=JobAlerts)
+    #: By key, what it is called where its value was said.
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def timing(self) -> Schedule | None:

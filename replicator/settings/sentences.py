@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def unknown(key: str, known: list[str], what: str = "setting") -> str:
     return f"there is no such {what}; the nearest is {nearest[0]}"
 
 
-def sentence(problems: list[str]) -> str:
+def refusal(problems: Sequence[str]) -> ConfigError:
+    """One error for all of them, each a sentence without its full stop."""
     if len(problems) == 1:
-        return f"{problems[0]}."
-    return "\n  - ".join([f"{len(problems)} settings are wrong:", *problems])
+        return ConfigError(f"{problems[0]}.")
+    return ConfigError("\n  - ".join([f"{len(problems)} settings are wrong:", *problems]), problems)

@@ -39,6 +39,7 @@ Result = TypeVar("Result")
 
 #: How often a transaction is tried that deadlocks with another session's.
 _TRIES = 5
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,14 @@ class Target:
 
 def open_target(url: str, place: Place | None = None, *, connections: int = 16) -> Target:
     """Connects, checks version and charset. Raises ConfigError for the URL, TargetUnusable for the database."""
-    parsed = _parse(url)
+    place = place or Place()
+    parsed = parse(url, place)
     dialect = DIALECTS[parsed.get_backend_name()]()
     port = f":{parsed.port}" if parsed.port else ""
     where = f"{dialect.title} database {parsed.database} on {parsed.host or 'this machine'}{port}"
     if parsed.get_backend_name() == "sqlite":
         where = f"SQLite file {parsed.database}"
-        _prepare_file(parsed)
+        _make(Path(parsed.database or ""))
     engine = create_engine(
         parsed,
         connect_args=dialect.connect_arguments(parsed),
@@ -148,7 +150,6 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
         pool_reset_on_return=None,
     )
     dialect.configure(engine)
-    place = place or Place()
     target = Target(engine, dialect, where, "", place)
     try:
         with target.reading() as connection:
@@ -164,7 +165,8 @@ def open_target(url: str, place: Place | None = None, *, connections: int = 16) 
     return replace(target, where=where, server=server, place=place)
 
 
-def _parse(url: str) -> URL:
+def parse(url: str, place: Place) -> URL:
+    """The URL in our driver's words; connects to nothing. Raises ConfigError where it opens no database."""
     try:
         parsed = make_url(url)
         # A URL may come from another program and name its driver; the only ones here are ours.
@@ -181,20 +183,38 @@ def _parse(url: str) -> URL:
             f"The target is a {parsed.get_backend_name()} database: this program writes to postgresql, mysql, mariadb"
             " and sqlite."
         )
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ConfigError(
-            "The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db."
-        )
-    if parsed.get_backend_name() == "sqlite" and parsed.query:
-        raise ConfigError(
-            f"The target's {', '.join(sorted(parsed.query))} means nothing to SQLite, whose URL takes no parameters:"
-            " name the file alone, as in sqlite:///replica.db."
-        )
-    if not parsed.database and not parsed.query:
+    if parsed.get_backend_name() == "sqlite":
+        _refuse_no_file(parsed, place)
+    elif not parsed.database and not parsed.query:
         raise ConfigError(
             f"The target names no database: add it, as in {parsed.get_backend_name()}://user@host/database."
         )
+    if parsed.port is not None and not 1 <= parsed.port <= _LAST_PORT:
+        raise ConfigError(f"The target's port {parsed.port} is none: give one from 1 to {_LAST_PORT}.")
     return parsed
+
+
+def _refuse_no_file(url: URL, place: Place) -> None:
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError(
+            "The target is a SQLite database in memory, which would be gone at the end: name a file, as in sqlite:///replica.db."
+        )
+    if url.query:
+        raise ConfigError(
+            f"The target's {', '.join(sorted(url.query))} means nothing to SQLite, whose URL takes no parameters:"
+            " name the file alone, as in sqlite:///replica.db."
+        )
+    if place.schema:
+        raise ConfigError(
+            f"SQLite has no schemas, so no table can lie in {place.schema}: give a prefix of the tables' names instead."
+        )
+    path = Path(str(url.database))
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"The folder {path.parent} of the target file {path.name} does not exist: create it, or name another file."
+        )
+    if path.is_dir():
+        raise ConfigError(f"The target file {path} is a folder: name a file.")
 
 
 def _scheme(url: str) -> str:
@@ -202,15 +222,8 @@ def _scheme(url: str) -> str:
     return f"{url.split('://', 1)[0]}://..." if "://" in url else "without ://"
 
 
-def _prepare_file(url: URL) -> None:
+def _make(path: Path) -> None:
     """A new file is readable by its owner alone: it holds names, e-mails and code."""
-    path = Path(url.database or "")
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"The folder {path.parent} of the target file {path.name} does not exist: create it, or name another file."
-        )
-    if path.is_dir():
-        raise ConfigError(f"The target file {path} is a folder: name a file.")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:

@@ -123,6 +123,7 @@ def test_an_address_that_must_not_get_the_token_is_refused(replicator: Run, url:
         ("postgresql://u:hunter22@127.0.0.1", 2, "names no database"),
         ("sqlite:///no/folder/replica.db", 2, "does not exist: create it"),
         ("sqlite:///.", 2, "is a folder"),
+        ("postgresql://u:hunter22@127.0.0.1:99999/d", 2, "port 99999 is none: give one from 1 to 65535"),
         ("postgresql://u:hunter22@127.0.0.1:{port}/d", 1, "nothing listens there"),
         ("postgresql+asyncpg://u:hunter22@127.0.0.1:{port}/d", 1, "nothing listens there"),
         ("mysql://u:hunter22@127.0.0.1:{port}/d", 1, "nothing listens there"),
@@ -133,6 +134,16 @@ def test_an_impossible_target_is_one_sentence(replicator: Run, folder: Path, url
     assert told in outcome.error
     assert outcome.code == code
     assert "hunter22" not in outcome.err + outcome.out
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["replicate", "replicate --dry-run", "schema plan", "schema apply", "pending"])
+def test_a_schema_in_sqlite_is_refused_before_anything_is_made(replicator: Run, folder: Path, verb: str) -> None:
+    outcome = replicator(*verb.split(), "Labels", "--schema", "foo", REPLICATOR_REGION="sandbox")
+    assert outcome.error == (
+        "SQLite has no schemas, so no table can lie in foo: give a prefix of the tables' names instead."
+    )
+    assert outcome.code == 2
     assert not any(folder.iterdir())
 
 

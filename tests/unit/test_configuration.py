@@ -115,7 +115,7 @@ def test_the_example_with_its_tables_uncommented_loads_and_has_every_key_of_a_jo
     assert found.jobs["nightly"].connections == ("acme",)
     plain, _, own = EXAMPLE.read_text().split("# [jobs.nightly]")[1].partition("# [jobs.nightly.alerts]")
     own, _, other = own.partition("# [jobs.often]")
-    assert keys_of(plain + other) == set(Job.__dataclass_fields__) - {"name", "alerts"}
+    assert keys_of(plain + other) == set(Job.__dataclass_fields__) - {"name", "alerts", "places"}
     assert keys_of(own) == {key for key, each in JOB_ALERT_KEYS.items() if each.in_file}
     assert set(JOB_ALERT_KEYS) == set(JobAlerts.__dataclass_fields__)
     assert found.jobs["nightly"].alerts.mail_to == ("data@example.com",)

@@ -207,7 +207,8 @@ def test_the_example_has_every_setting_with_its_default() -> None:
         .replace("target_file", "# target_file")
     )
     load({}, {})
-    assert set(Settings.__dataclass_fields__) == {*(key for key in KEYS if "." not in key), "sandbox", "object"}
+    ours = {"sandbox", "object", "places"}
+    assert set(Settings.__dataclass_fields__) == {*(key for key in KEYS if "." not in key), *ours}
     for key in (
         "region",
         "target",
