@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from replicator.options import Options
+    from replicator.rows import Layout
     from replicator.segment.client import Client
+    from replicator.target.alterations import Altered, SchemaChange
     from replicator.target.database import Target
 
 #: Enough for one of them to be a parent of each kind.
@@ -69,13 +71,16 @@ class WorkspaceCheck:
 
 @dataclass(frozen=True, slots=True)
 class TargetCheck:
-    """The database. `revision` is our bookkeeping's, None before the first run; `changes` are what a run would make."""
+    """The database. `revision` is our bookkeeping's, None before the first run; `changes` are what its tables lack.
 
-    where: str
-    server: str
-    charset: str
-    creates_tables: bool
-    revision: str | None
+    All is None of one that was not reached.
+    """
+
+    where: str | None = None
+    server: str | None = None
+    charset: str | None = None
+    creates_tables: bool | None = None
+    revision: str | None = None
     changes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -193,7 +198,7 @@ def check_target(target: Target, options: Options) -> TargetCheck:
         revision = migrate.revision(connection, target.dialect)
         lost = migrate.lost(connection, target.dialect) if revision == REVISION else []
         changes = evolve.plan(target, connection, wanted, options.history)
-    problems += [str(change) for change in changes if isinstance(change, Altered)]
+    problems += [why for layout in wanted if (why := _misfit(layout, changes, options))]
     if revision is not None:
         try:
             migrate.migrate(target, allowed=False)
@@ -206,6 +211,17 @@ def check_target(target: Target, options: Options) -> TargetCheck:
         )
     todo = tuple(str(change) for change in changes if not isinstance(change, Altered))
     return TargetCheck(target.where, target.server, "UTF-8", creates, revision, todo, tuple(problems))
+
+
+def _misfit(layout: Layout, changes: Sequence[SchemaChange | Altered], options: Options) -> str:
+    """Why the next run cannot use the object's tables; empty where it can."""
+    from replicator.target import evolve
+
+    try:
+        evolve.fit(layout, changes, options.policy)
+    except ReplicatorError as error:
+        return str(error)
+    return ""
 
 
 def _creates(target: Target) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from replicator.catalog.model import Object
     from replicator.check import TargetCheck, WorkspaceCheck
     from replicator.options import Options
-    from replicator.settings import Settings
+    from replicator.settings import Policy, Settings
 
 _FINE = frozenset({"yes", "no parent", "not asked"})
 
@@ -52,7 +53,7 @@ def check(
         document = {"workspace": asdict(workspace), "target": asdict(found), "exit_code": code}
         typer.echo(jsonlib.dumps(document, ensure_ascii=False))
     else:
-        typer.echo(_text(workspace, found))
+        typer.echo(_text(workspace, found, chosen.policy))
     return code
 
 
@@ -75,40 +76,37 @@ def _workspace(context: typer.Context, settings: Settings, chosen: Sequence[Obje
 
 
 def _target(settings: Settings, chosen: Options) -> TargetCheck:
-    from replicator.catalog import with_parents
     from replicator.check import TargetCheck, check_target
 
     try:
-        opened = connection.open_existing(settings)
+        existing = connection.open_existing(settings)
     except ReplicatorError as error:
-        return TargetCheck("the target", "", "", creates_tables=False, revision=None, problems=(str(error),))
-    if opened is None:
-        tables = [thing.table for thing in with_parents(chosen.objects)]
-        tables += [f"{thing.table}_base" for thing in with_parents(chosen.objects) if thing.editable]
-        return _file_to_make(settings, tuple(f"create table {name}" for name in tables))
+        return TargetCheck(problems=(str(error),))
+    opened = existing or connection.open_nowhere(settings)
     try:
-        return check_target(opened, chosen)
+        found = check_target(opened, chosen)
     except ReplicatorError as error:
-        return TargetCheck(opened.where, opened.server, "", creates_tables=False, revision=None, problems=(str(error),))
+        return TargetCheck(opened.where, opened.server, problems=(str(error),))
     finally:
         opened.close()
+    return found if existing else _file_to_make(settings, found)
 
 
-def _file_to_make(settings: Settings, changes: tuple[str, ...]) -> TargetCheck:
+def _file_to_make(settings: Settings, found: TargetCheck) -> TargetCheck:
+    """What holds in memory holds in a file that is not there yet, if it can be made."""
     import os
     import sqlite3
 
-    from replicator.check import TargetCheck
-
-    path = connection.sqlite_file(settings.target)
-    may = path is not None and os.access(path.parent, os.W_OK)
-    problems = (
-        ()
-        if may or path is None
-        else (f"The folder {path.parent} is not writable: choose another, or change its mode.",)
+    path = connection.sqlite_file(settings.target) or Path()
+    may = os.access(path.parent, os.W_OK)
+    problem = f"The folder {path.parent} is not writable: choose another, or change its mode."
+    return replace(
+        found,
+        where=f"SQLite file {path}, which the first run makes",
+        server=f"SQLite {sqlite3.sqlite_version}",
+        creates_tables=may,
+        problems=found.problems if may else (problem, *found.problems),
     )
-    where = f"SQLite file {path}, which the first run makes"
-    return TargetCheck(where, f"SQLite {sqlite3.sqlite_version}", "UTF-8", may, None, changes, problems)
 
 
 def _exit_code(workspace: WorkspaceCheck, found: TargetCheck) -> int:
@@ -118,15 +116,18 @@ def _exit_code(workspace: WorkspaceCheck, found: TargetCheck) -> int:
     return 3 if bad or workspace.problems else 0
 
 
-def _text(workspace: WorkspaceCheck, found: TargetCheck) -> str:
+def _text(workspace: WorkspaceCheck, found: TargetCheck, policy: Policy) -> str:
     known = f"{workspace.name} ({workspace.id})" if workspace.id else "not reached"
     server = f"{found.server}, " if found.server else ""
     facts = [
         f"workspace  {known}, region {workspace.region}",
-        f"target     {server}{found.where}" + (f"; charset {found.charset}" if found.charset else ""),
-        f"rights     {'may make tables' if found.creates_tables else 'may not make tables'}",
-        f"schema     {_schema(found)}",
+        f"target     {server}{found.where or 'not reached'}" + (f"; charset {found.charset}" if found.charset else ""),
     ]
+    if found.creates_tables is not None:
+        facts += [
+            f"rights     {'may make tables' if found.creates_tables else 'may not make tables'}",
+            f"schema     {_schema(found, policy)}",
+        ]
     parts = ["\n".join(facts)]
     if workspace.objects:
         rows = (
@@ -134,7 +135,7 @@ def _text(workspace: WorkspaceCheck, found: TargetCheck) -> str:
             for each in workspace.objects
         )
         parts += [
-            table(("object", "read", "write", ""), rows),
+            table(("object", "read", "write", "why"), rows),
             "Whether the token may write cannot be told without writing: `offered` is what the API has.",
         ]
     problems = [*workspace.problems, *found.problems]
@@ -150,11 +151,11 @@ def _aside(readable: str, why: str | None) -> str | None:
     return why if why and readable in {"no parent", "not asked"} else ""
 
 
-def _schema(found: TargetCheck) -> str:
+def _schema(found: TargetCheck, policy: Policy) -> str:
     books = "no bookkeeping yet" if found.revision is None else f"bookkeeping at revision {found.revision}"
+    if not found.changes:
+        return f"{books}; tables as they should be"
     changes = plural(len(found.changes), "change")
-    return (
-        f"{books}; {changes} to be made by the next run (`replicator schema plan`)"
-        if found.changes
-        else f"{books}; tables as they should be"
-    )
+    if policy != "evolve":
+        return f"{books}; {changes} that the schema policy leaves to `replicator schema apply`"
+    return f"{books}; {changes} to be made by the next run (`replicator schema plan`)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from replicator.segment.client import Client
 from replicator.segment.token import Token
 from replicator.target.bookkeeping import REVISION
 from tests.cli.running import TOKEN, Run
+from tests.conftest import free_port
 
 
 class Refusing:
@@ -144,3 +146,46 @@ def test_an_empty_workspace_makes_the_other_region_be_asked() -> None:
         found = check_workspace(here, "us", select(["core"]), elsewhere=lambda: client(Sandbox(token=TOKEN, seed=2)))
     assert "that this token sees" in found.problems[-1]
     assert "The other region knows the token too" in found.problems[-1]
+
+
+def test_of_a_database_that_is_not_reached_nothing_is_said(replicator: Run) -> None:
+    words = ("check", "Labels", "--region", "sandbox", "--target", f"postgresql://u:x@127.0.0.1:{free_port()}/db")
+    outcome = replicator(*words)
+    assert outcome.code == 1
+    assert "target     not reached" in outcome.out
+    for part in ("rights", "schema  ", "bookkeeping"):
+        assert part not in outcome.out
+    target = replicator(*words, "--json").document["target"]
+    assert {key: value for key, value in target.items() if value} == {"problems": target["problems"]}
+    assert target["where"] is target["creates_tables"] is None
+
+
+@pytest.mark.parametrize("made", [True, False])
+@pytest.mark.parametrize("policy", ["freeze", "fail"])
+def test_a_table_that_the_schema_policy_lets_no_run_make_is_a_problem(
+    replicator: Run, folder: Path, policy: str, *, made: bool
+) -> None:
+    if made:
+        replicator("replicate", "Labels", "--region", "sandbox")
+    (folder / "replicator.toml").write_text(f'schema_policy = "{policy}"\nregion = "sandbox"')
+    outcome = replicator("check", "Roles")
+    assert outcome.code == 1
+    assert "1 change that the schema policy leaves to `replicator schema apply`" in outcome.out
+    assert (
+        f"Roles needs to create table roles with 8 columns, which the schema policy `{policy}` forbids" in outcome.out
+    )
+    assert replicator("replicate", "Roles").code != 0
+
+
+def test_a_field_that_waits_in_extra_is_no_problem(replicator: Run, folder: Path) -> None:
+    replicator("replicate", "Labels", "--region", "sandbox")
+    with sqlite3.connect(folder / "replica.db") as database:
+        database.execute("ALTER TABLE labels DROP COLUMN description")
+    (folder / "replicator.toml").write_text('schema_policy = "freeze"\nregion = "sandbox"')
+    outcome = replicator("check", "Labels")
+    assert (outcome.code, "leaves to `replicator schema apply`" in outcome.out) == (0, True)
+
+
+def test_each_column_of_the_table_has_a_heading(replicator: Run) -> None:
+    shown = replicator("check", "WarehouseSyncs", "--region", "sandbox").out.splitlines()
+    assert next(line.split() for line in shown if line.startswith("object ")) == ["object", "read", "write", "why"]
