@@ -49,8 +49,8 @@ Exit codes:
 
 \b
 The token is read from SEGMENT_TOKEN, or from the file that SEGMENT_TOKEN_FILE names.
-Every setting may stand in a TOML file (--config) or in the environment, as in
-REPLICATOR_TARGET. REPLICATOR_DEBUG=1 shows tracebacks.
+Every setting may stand in a TOML file (--config) or, but for those of one object, in
+the environment, as in REPLICATOR_TARGET. REPLICATOR_DEBUG=1 shows tracebacks.
 """
 
 app = typer.Typer(

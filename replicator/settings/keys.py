@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -117,6 +118,8 @@ def _queue(value: Any) -> str:
 
 
 def _counts(value: Any) -> Mapping[str, int]:
+    if isinstance(value, str):
+        value = tomllib.loads(f"counts = {value}")["counts"]
     if not isinstance(value, dict) or not all(type(count) is int and count >= 0 for count in value.values()):
         raise ValueError
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from replicator.settings.keys import ALERT_KEYS, FLEET_KEYS, KEYS, WEB_KEYS
@@ -14,6 +14,7 @@ _OURS, _OF_CONNECTIONS = "REPLICATOR_", "REPLICATOR_CONNECTIONS_"
 _TABLES = {"": KEYS, "web.": WEB_KEYS, "alerts.": ALERT_KEYS, "fleet.": FLEET_KEYS}
 #: The token is the client's: these two would be set in vain.
 _ELSEWHERE = {"REPLICATOR_TOKEN": "SEGMENT_TOKEN", "REPLICATOR_TOKEN_FILE": "SEGMENT_TOKEN_FILE"}
+_FOR_THE_FILE = "what holds for one object is read from the file alone: say it in a table [object.NAME] there"
 
 
 def variable(key: str, connection: str = "") -> str:
@@ -22,16 +23,20 @@ def variable(key: str, connection: str = "") -> str:
     return re.sub(r"[.-]", "_", f"{_OURS}{of}{key}".upper())
 
 
-def misspelt(environ: Mapping[str, str], connections: Iterable[str] = ()) -> list[str]:
+def misspelt(environ: Mapping[str, str], connections: Collection[str] = ()) -> list[str]:
     """Variables that mean nothing, each with the one that was meant.
 
     That is one that is a letter or two from one of ours, or of a connection; another REPLICATOR_ name may be somebody
     else's.
     """
     known = dict.fromkeys(_known(connections))
+    of_objects = tuple(variable("object.", connection) for connection in ("", *connections))
     told = []
     for name in sorted(environ.keys() - known):
         if not environ[name] or not name.startswith(_OURS):
+            continue
+        if name.startswith(of_objects):
+            told.append(f"{name}: {_FOR_THE_FILE}")
             continue
         nearest = get_close_matches(name, known, n=1, cutoff=0.0 if name.startswith(_OF_CONNECTIONS) else 0.91)
         if meant := _ELSEWHERE.get(name) or next(iter(nearest), None):

@@ -220,6 +220,23 @@ def test_a_token_in_a_variable_that_nobody_reads_is_an_error_that_names_the_righ
     assert outcome.code == 2
 
 
+@pytest.mark.parametrize("name", ["OBJECT_LABELS_DELETES", "CONNECTIONS_ACME_OBJECT_LABELS_DELETES"])
+def test_a_variable_of_one_object_is_refused_whatever_the_file_says(replicator: Run, name: str) -> None:
+    Path("replicator.toml").write_text('[connections.acme.object.Labels]\ndeletes = "soft"\n[object.Labels]\n')
+    outcome = replicator("replicate", **{f"REPLICATOR_{name}": "hard"})
+    assert outcome.error == (
+        f"REPLICATOR_{name}: what holds for one object is read from the file alone: say it in a table [object.NAME] there."
+    )
+    assert outcome.code == 2
+
+
+def test_the_counts_of_the_sandbox_may_stand_in_the_environment_as_in_the_file(replicator: Run) -> None:
+    Path("replicator.toml").write_text('region = "sandbox"')
+    outcome = replicator("replicate", "Labels", "--json", REPLICATOR_SANDBOX_COUNTS="{ Labels = 3 }")
+    assert outcome.document["objects"][0]["inserted"] == 3
+    assert "such as { Sources = 20 }" in replicator("replicate", REPLICATOR_SANDBOX_COUNTS="Labels=3").error
+
+
 def test_a_variable_of_somebody_else_is_left_alone(replicator: Run) -> None:
     """Kubernetes sets such ones beside a service that is called `replicator`."""
     theirs = {
