@@ -49,6 +49,8 @@ def init(
     path = config or Path(environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
     if path.exists():
         raise UsageError(f"{path} is already there: change it with an editor, or name another file with --config.")
+    if region == "sandbox" and token_file:
+        raise UsageError("The sandbox takes no token: leave out --token-file, or name another --region.")
     told: dict[str, Any] = {"region": _answer("Region (us, eu, sandbox)", region, "us", yes=yes)}
     if told["region"] != "sandbox":
         question = "File that holds the token (empty: SEGMENT_TOKEN or SEGMENT_TOKEN_FILE of the environment)"

@@ -42,8 +42,11 @@ def refresh(
     """
     from replicator import anew
     from replicator.catalog import find
+    from replicator.catalog.model import Window
 
     thing = find(name)
+    if period and thing.window is not Window.PERIOD:
+        raise UsageError(f"{thing.name} has no months: --period is for usage objects alone. Leave it out.")
     settings = options.settings(
         context,
         config,

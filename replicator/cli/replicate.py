@@ -69,7 +69,10 @@ def allowed(names: Sequence[str] | None) -> frozenset[str]:
     """The objects that --allow-deletes names."""
     from replicator.catalog import find
 
-    return frozenset(find(word).name for name in names or () for word in name.replace(",", " ").split())
+    words = [name.replace(",", " ").split() for name in names or ()]
+    if [] in words:
+        raise UsageError("--allow-deletes names no object: give one, as in --allow-deletes Users.")
+    return frozenset(find(word).name for each in words for word in each)
 
 
 def refuse(settings: Settings, chosen: Options) -> None:

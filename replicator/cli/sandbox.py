@@ -83,7 +83,10 @@ def sandbox(
             show_default=False,
         ),
     ] = None,
-    control_host: Annotated[str, typer.Option(help="The control endpoint asks for no token.")] = "127.0.0.1",
+    control_host: Annotated[
+        str | None,
+        typer.Option(help="Its address; it asks for no token. [default: 127.0.0.1]", show_default=False),
+    ] = None,
     tls: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +103,8 @@ def sandbox(
     from replicator.sandbox.server import serve
     from replicator.sandbox.steering import routes_of
 
+    if control_host is not None and control_port is None:
+        raise UsageError("--control-host needs --control-port.")
     limit, counts = _limit(rate_limit), _counts(count or ())
     one = {"size": size, "counts": counts, "seed": seed, "token": token}
     place = fakes.Place(workspaces, region, clock, life, behaviour or ())
@@ -114,6 +119,7 @@ def sandbox(
     except ValueError as error:
         raise UsageError(f"No such fault can be set: {error}.") from None
     control = None
+    control_host = control_host or "127.0.0.1"
     if control_port is not None:
         control = Control(faulty, control_host, control_port, routes_of(fake))
     with _certificates(host, tls) as made:

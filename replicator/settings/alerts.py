@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -115,19 +115,21 @@ def address(value: Any) -> str:
     return value
 
 
-def contradictions(said: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What the values, each of them right, lack together: name of the key and what is wrong with it."""
+def contradictions(
+    said: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]], given: Collection[str]
+) -> Iterator[str]:
+    """What the values, each of them right, lack together; `given` are all keys, those of wrong values too."""
     mails = [name for name, each in jobs.items() if each.get("mail_to")]
-    missing = " and ".join(key for key in ("mail_server", "mail_from") if not said.get(key))
+    missing = " and ".join(key for key in ("mail_server", "mail_from") if key not in given)
     if missing:
         if said.get("mail_to"):
             yield f"alerts.mail_to needs alerts.{missing.replace(' and ', ' and alerts.')} too"
         for name in mails:
             yield f"jobs.{name}.alerts.mail_to needs alerts.{missing.replace(' and ', ' and alerts.')} too"
-    secret = "mail_password" in said or "mail_password_file" in said
-    if said.get("mail_user") and not secret:
+    secret = "mail_password" in given or "mail_password_file" in given
+    if "mail_user" in given and not secret:
         yield "alerts.mail_user needs alerts.mail_password_file or REPLICATOR_ALERTS_MAIL_PASSWORD"
-    if secret and not said.get("mail_user"):
+    if secret and "mail_user" not in given:
         yield "alerts.mail_password_file needs alerts.mail_user"
     server = said.get("mail_server")
     if server and said.get("mail_tls") == "off" and not loopback(server[0]):

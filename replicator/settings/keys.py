@@ -109,6 +109,10 @@ def _address(value: Any) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
+def _hosts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(word, "[A-Za-z0-9._-]+") for word in _words(value))
+
+
 def _queue(value: Any) -> str:
     """As libpq reads it; the driver's name is SQLAlchemy's."""
     scheme, _, rest = _text(value).partition("://")
@@ -193,7 +197,7 @@ def _names(value: Any) -> Mapping[str, str]:
 def _said(value: Any) -> Any:
     match value:
         case dict():
-            if not value.keys() <= _TESTS:
+            if not value or not value.keys() <= _TESTS:
                 raise ValueError
             return {test: _said(each) for test, each in value.items()}
         case list():
@@ -275,7 +279,7 @@ WEB_KEYS: Mapping[str, Key] = {
         lambda value: _text(value, r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?"),
         "the address of the page without a path, such as https://replicator.example.com",
     ),
-    "hosts": Key(_words, "a list of names such as replicator.internal"),
+    "hosts": Key(_hosts, "a list of names such as replicator.internal"),
 }
 FLEET_KEYS: Mapping[str, Key] = {
     "queue": Key(_queue, "the URL of a PostgreSQL database, such as postgresql://user@host/database", secret=True),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from replicator.errors import ConfigError
+from replicator.settings import lacks
 from replicator.settings.alerts import Alerts, JobAlerts, contradictions
 from replicator.settings.keys import (
     ALERT_KEYS,
@@ -90,16 +91,15 @@ class _Loader:
         values = {name: self._connection(name, table, shared, objects) for name, table in tables.items()}
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         for name, job in jobs.items():
-            self._refuse_without_push(name, job, values)
-        web, wrong = guarded(Web(**self._plain("web", self._table("web", self.table), WEB_KEYS)), str(self.path))
+            self.problems += lacks.of_sync(name, job, values, self.path)
+        self.problems += lacks.of_push(values.values())
+        web, wrong = guarded(Web(**self._web()), str(self.path))
         self.problems += wrong
-        alerts = self._plain("alerts", self._table("alerts", self.table), ALERT_KEYS)
-        self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()})
-        told = self._table("fleet", self.table)
-        fleet = self._plain("fleet", told, FLEET_KEYS)
-        queued = where_said("queue", self._places("fleet", told, FLEET_KEYS))
-        if not queued and (fleet or "fleet" in self.table):
-            self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
+        told = self._table("alerts", self.table)
+        alerts = self._plain("alerts", told, ALERT_KEYS)
+        said = self._said("alerts", told, ALERT_KEYS)
+        self.problems += contradictions(alerts, {name: job["alerts"] for name, job in jobs.items()}, said)
+        fleet = self._fleet()
         self.problems += misspelt(self.environ, named)
         return Configuration(
             connections={name: _settings(each) for name, each in values.items()},
@@ -110,6 +110,19 @@ class _Loader:
             web=web,
             fleet=FleetSettings(**fleet) if "queue" in fleet else None,
         )
+
+    def _web(self) -> dict[str, Any]:
+        told = self._table("web", self.table)
+        web = self._plain("web", told, WEB_KEYS)
+        self.problems += lacks.of_web(web, self._said("web", told, WEB_KEYS))
+        return web
+
+    def _fleet(self) -> dict[str, Any]:
+        told = self._table("fleet", self.table)
+        fleet = self._plain("fleet", told, FLEET_KEYS)
+        if "queue" not in self._said("fleet", told, FLEET_KEYS) and (fleet or "fleet" in self.table):
+            self.problems.append(f"fleet.queue in {self.path} is missing: give {FLEET_KEYS['queue'].expects}")
+        return fleet
 
     def _table(self, name: str, table: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
         found = table.get(name, {})
@@ -167,7 +180,7 @@ class _Loader:
         for key in ("mask_key", "target"):
             if f"{key}_file" in values and (found := self._secret(key, values[f"{key}_file"])) is not None:
                 values[key] = found
-        values["places"] = {key: where for key in KEYS if (where := where_said(key, places))}
+        values["places"] = where_said(KEYS, places)
         values["object"] = self._of_objects(objects, self._objects(table or {}, prefix))
         return values
 
@@ -195,8 +208,8 @@ class _Loader:
         own = {key: value for key, value in table.items() if key != "alerts"}
         values = {"connections": connections, **self._plain(f"jobs.{name}", own, JOB_KEYS, ("alerts",))}
         values["alerts"] = self._plain(f"jobs.{name}.alerts", inner, JOB_ALERT_KEYS)
-        places = self._places(f"jobs.{name}", own, JOB_KEYS)
-        values["places"] = {key: where for key in JOB_KEYS if (where := where_said(key, places))}
+        values["places"] = self._said(f"jobs.{name}", own, JOB_KEYS)
+        self.problems += lacks.of_job(name, values)
         if "schedule" in values and "every" in values:
             self.problems.append(
                 f"jobs.{name}.schedule and jobs.{name}.every in {self.path} exclude one another: give one of them"
@@ -206,14 +219,6 @@ class _Loader:
                 f"jobs.{name}.connections in {self.path}: {unknown(each, list(connections), 'connection')}"
             )
         return values
-
-    def _refuse_without_push(self, name: str, job: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]]) -> None:
-        silent = [each for each in job["connections"] if each in values and not values[each].get("push")]
-        if job.get("sync") and silent:
-            self.problems.append(
-                f"jobs.{name}.sync in {self.path} needs `push = true` of connection {', '.join(silent)}, which would"
-                " send nothing"
-            )
 
     def _plain(
         self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key], tables: tuple[str, ...] = ()
@@ -227,6 +232,9 @@ class _Loader:
             self.problems.append(f"{prefix}.{key} in {self.path}: {told}")
         places = self._places(prefix, table, keys)
         return {key: value for key in keys if (value := self._value(key, keys[key], places)) is not None}
+
+    def _said(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, str]:
+        return where_said(keys, self._places(prefix, table, keys))
 
     def _places(self, prefix: str, table: Mapping[str, Any], keys: Mapping[str, Key]) -> list[Place]:
         named = {key: variable(f"{prefix}.{key}") for key in keys}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +37,10 @@ def settle_rivals(places: Sequence[Place]) -> Iterator[str]:
                 break
 
 
-def where_said(name: str, places: Sequence[Place]) -> str | None:
-    """What the key is called where its value is from; None where nobody says it."""
-    return next((place.call(name) for place in places if name in place.said), None)
+def where_said(keys: Iterable[str], places: Sequence[Place]) -> dict[str, str]:
+    """What each key is called where its value is from, whether it can be read or not."""
+    said = {key: [place for place in places if key in place.said] for key in keys}
+    return {key: first[0].call(key) for key, first in said.items() if first}
 
 
 def value_of(name: str, key: Key, places: Sequence[Place]) -> tuple[Any, str]:

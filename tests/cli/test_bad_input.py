@@ -224,9 +224,8 @@ def test_a_token_in_a_variable_that_nobody_reads_is_an_error_that_names_the_righ
 def test_a_variable_of_one_object_is_refused_whatever_the_file_says(replicator: Run, name: str) -> None:
     Path("replicator.toml").write_text('[connections.acme.object.Labels]\ndeletes = "soft"\n[object.Labels]\n')
     outcome = replicator("replicate", **{f"REPLICATOR_{name}": "hard"})
-    assert outcome.error == (
-        f"REPLICATOR_{name}: what holds for one object is read from the file alone: say it in a table [object.NAME] there."
-    )
+    told = "what holds for one object is read from the file alone: say it in a table [object.NAME] there."
+    assert outcome.error == f"REPLICATOR_{name}: {told}"
     assert outcome.code == 2
 
 
