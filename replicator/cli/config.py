@@ -56,8 +56,10 @@ def document(found: Configuration) -> dict[str, Any]:
     for connection in plain["connections"].values():
         del connection["places"]
         connection |= {key: _without_password(connection[key]) for key in ("target", "base_url") if connection[key]}
-        if connection["target_file"]:
-            del connection["target"]
+        # Of two that name one thing, the one that it was said by.
+        for said, other in (("target_file", "target"), ("mask_key_file", "mask_key"), ("base_url", "region")):
+            if connection[said]:
+                del connection[other]
         for name, each in connection["object"].items():
             connection["object"][name] = {key: value for key, value in each.items() if value is not None}
     if found.web.listen:

@@ -11,7 +11,7 @@ from typing import Any
 
 from replicator import about
 
-from .resort import DEBUG, scrubbed
+from .resort import debugging, scrubbed
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -46,7 +46,7 @@ class _Formatter(logging.Formatter):
         }
         event |= about.told()
         event |= {name: value for name, value in vars(record).items() if name not in _USUAL}
-        if record.exc_info and self._environ.get(DEBUG):
+        if record.exc_info and debugging(self._environ):
             event["traceback"] = self.formatException(record.exc_info)
         return scrubbed(json.dumps(event, default=str) if self._as_json else _line(event), self._environ)
 
@@ -73,4 +73,4 @@ def begin(environ: Mapping[str, str], *, as_json: bool, quiet: bool) -> None:
     ours.handlers[:] = [handler]
     ours.propagate = False
     usual = logging.WARNING if quiet else logging.INFO
-    ours.setLevel(logging.DEBUG if environ.get(DEBUG) else usual)
+    ours.setLevel(logging.DEBUG if debugging(environ) else usual)

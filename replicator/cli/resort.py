@@ -68,7 +68,7 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
             return 2
         sentence, code = _told(error)
         _complain(f"error: {scrubbed(sentence, environ)}")
-        if environ.get(DEBUG):
+        if debugging(environ):
             _complain(scrubbed(_traceback(error), environ))
         if "--json" in words:
             sys.stdout.write(
@@ -102,12 +102,17 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return f"Cannot write {error.filename}: {(error.strerror or '').lower()}.", 1
     if type(error).__name__ == "Abort":
-        return "Stopped.", NOW
+        return "Stopped.", 1
     sentence = (
         f"This is a mistake in the program ({type(error).__name__})."
         f" Please report it to the project, with the traceback that {DEBUG}=1 shows."
     )
     return sentence, 1
+
+
+def debugging(environ: Mapping[str, str]) -> bool:
+    """Whether tracebacks and all that is logged are to be shown."""
+    return environ.get(DEBUG, "").lower() not in {"", "0", "false", "no", "off"}
 
 
 def _traceback(error: Exception) -> str:

@@ -55,6 +55,18 @@ def test_what_show_shows_is_a_configuration_that_means_the_same(replicator: Run,
     assert replicator("config", "show").out == before != ""
 
 
+def test_of_two_that_name_one_thing_show_shows_the_one_that_was_said(replicator: Run, folder: Path) -> None:
+    (folder / "key").write_text("a key that nobody can guess")
+    (folder / "url").write_text("sqlite:///a.db")
+    (folder / "replicator.toml").write_text(
+        'base_url = "http://127.0.0.1:4010"\nmask_key_file = "key"\ntarget_file = "url"'
+    )
+    before = replicator("config", "show").out
+    (folder / "replicator.toml").write_text(before)
+    assert replicator("config", "check").err == ""
+    assert replicator("config", "show").out == before
+
+
 def test_show_shows_what_holds_for_one_object_and_that_means_the_same(replicator: Run, folder: Path) -> None:
     (folder / "replicator.toml").write_text(
         TWO.replace(

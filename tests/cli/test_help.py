@@ -92,4 +92,6 @@ def test_a_mistake_of_the_program_is_one_line_and_its_traceback_shows_on_request
     assert outcome.code == 1
     shown = replicator("objects", REPLICATOR_DEBUG="1", SEGMENT_TOKEN="replicator.catalog.costs").err
     assert "Traceback" in shown
+    for off in ("", "0", "false", "No"):
+        assert "Traceback" not in replicator("objects", REPLICATOR_DEBUG=off).err
     assert "replicator.catalog.costs" not in shown
