@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 #: stored anew: nothing of it that is shown changed, as when a new version of this program keeps another column.
 What = Literal["first seen", "changed", "deleted", "returned", "stored anew"]
-_ENABLE = 'Add it to the setting `history`, as in history = ["{name}"]: the next run begins to keep it.'
+#: The object's own table goes before the setting `history` of all of them.
+_ENABLE = "Set history = true in a table [object.{name}]: the next run begins to keep it."
 
 
 @dataclass(frozen=True, slots=True)

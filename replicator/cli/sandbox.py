@@ -105,6 +105,7 @@ def sandbox(
 
     if control_host is not None and control_port is None:
         raise UsageError("--control-host needs --control-port.")
+    _refuse_no_token(token)
     limit, counts = _limit(rate_limit), _counts(count or ())
     one = {"size": size, "counts": counts, "seed": seed, "token": token}
     place = fakes.Place(workspaces, region, clock, life, behaviour or ())
@@ -135,6 +136,15 @@ def sandbox(
     return 0
 
 
+def _refuse_no_token(token: str) -> None:
+    from replicator.segment.token import VARIABLE, read_token
+
+    try:
+        read_token({VARIABLE: token})
+    except ConfigError as error:
+        raise UsageError(f"--token is no token that the replicator sends: {error}") from None
+
+
 def _ready(url: str, *, token: str, control: Control | None, ca_file: Path | None) -> None:
     """The first line is the URL alone, for programs that wait for it; then the control endpoint's, if there is one."""
     typer.echo(url)
@@ -142,7 +152,9 @@ def _ready(url: str, *, token: str, control: Control | None, ca_file: Path | Non
         typer.echo(f"control {control.url}")
     typer.echo(f"It takes the token {token!r}. In another terminal:")
     trust = f"REPLICATOR_CA_FILE={ca_file} " if ca_file else ""
-    typer.echo(f"  {trust}SEGMENT_TOKEN={token} replicator replicate --base-url {url}")
+    # What listens everywhere listens here too, and the replicator sends no token over http but to its own machine.
+    here = url.replace("://0.0.0.0:", "://127.0.0.1:").replace("://[::]:", "://[::1]:")
+    typer.echo(f"  {trust}SEGMENT_TOKEN={token} replicator replicate --base-url {here}")
 
 
 def _of_file(path: Path | None) -> list[Fault]:

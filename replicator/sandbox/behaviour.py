@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -48,19 +48,26 @@ class Behaviour:
 
 def behaviour_of(pairs: Iterable[str]) -> Behaviour:
     """From texts such as `audit_unnamed=true`; raises a ValueError that says which cannot be read."""
-    names = [field.name for field in fields(Behaviour)]
+    kinds = get_type_hints(Behaviour)
     chosen = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
-        if name not in names:
-            near = get_close_matches(name, names, n=1, cutoff=0.0)
-            raise ValueError(f"there is no switch {name!r}; did you mean {near[0]!r}?")
+        if name not in kinds:
+            near = get_close_matches(name, kinds, n=1)
+            raise ValueError(f"there is no switch {name!r}" + (f"; the nearest is {near[0]}" if near else ""))
         chosen[name] = _value(value)
         try:
             msgspec.convert({name: chosen[name]}, Behaviour)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"{name} cannot be {value!r}: {error}") from None
+        except msgspec.ValidationError:
+            raise ValueError(f"{name} cannot be {value!r}, but must be {_expected(kinds[name])}") from None
     return msgspec.convert(chosen, Behaviour)
+
+
+def _expected(kind: Any) -> str:
+    """In words: true or false, a number, or one of those that there are."""
+    if words := [str(each) for each in get_args(kind)]:
+        return f"{', '.join(words[:-1])} or {words[-1]}"
+    return {bool: "true or false", float: "a number", int: "a whole number"}[kind]
 
 
 def _value(text: str) -> object:

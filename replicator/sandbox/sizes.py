@@ -80,5 +80,5 @@ def counts_of(size: Size, overrides: Mapping[str, int] | None) -> dict[str, int]
 
 def _unknown(name: str) -> str:
     folded = {known.casefold(): known for known in COUNT_NAMES}
-    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)
-    return f"counts: there is no {name!r}; did you mean {folded[near[0]]!r}?"
+    near = get_close_matches(name.casefold(), folded, n=1)
+    return f"counts: there is no {name!r}" + (f"; the nearest is {folded[near[0]]}" if near else "")

@@ -37,8 +37,8 @@ def _place(error: ValueError) -> str:
 def unknown(key: str, known: list[str], what: str = "setting") -> str:
     if _LOOKS_LIKE_TOKEN.search(key) and not get_close_matches(key, ["token_file"], cutoff=0.85):
         return _ADVICE
-    nearest = get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"there is no such {what}; the nearest is {nearest[0]}"
+    nearest = get_close_matches(key, known, n=1)
+    return f"there is no such {what}" + (f"; the nearest is {nearest[0]}" if nearest else "")
 
 
 def refusal(problems: Sequence[str]) -> ConfigError:

@@ -46,7 +46,7 @@ NO_PERIOD = ("DailyWorkspaceAPICallsUsage", "DailyPerSourceMTUUsage")
         (["objects", "--group", "cor"], "There is no group 'cor'; the groups are core, usage"),
         (["sandbox", "--size", "huge"], "size must be one of small, medium, large"),
         (["sandbox", "--count", "Sources"], "--count is 'Sources', but must be a name and a whole number"),
-        (["sandbox", "--count", "Sorces=3"], "did you mean 'Sources'?"),
+        (["sandbox", "--count", "Sorces=3"], "there is no 'Sorces'; the nearest is Sources."),
         (["sandbox", "--rate-limit", "0"], "--rate-limit is '0', but must be real, off"),
         (["schema", "plan", "--exitcode"], "There is no option --exitcode; did you mean --exit-code?"),
     ],
@@ -175,7 +175,7 @@ def test_with_json_an_error_is_a_document_too(replicator: Run) -> None:
 def test_an_unknown_count_of_the_sandbox_names_the_nearest(replicator: Run, folder: Path) -> None:
     (folder / "replicator.toml").write_text("[sandbox]\ncounts = { Sorces = 3 }")
     outcome = replicator("replicate", "--region", "sandbox")
-    assert "did you mean 'Sources'?" in outcome.error
+    assert "there is no 'Sorces'; the nearest is Sources." in outcome.error
     assert outcome.code == 2
 
 

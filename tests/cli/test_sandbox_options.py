@@ -122,7 +122,14 @@ def test_a_life_goes_on_while_it_is_served_and_tells_what_was_done(tmp_path: Pat
         (["--workspaces", "nonesuch.toml"], "--workspaces: cannot read nonesuch.toml"),
         (["--workspaces", "empty.toml"], "--workspaces: empty.toml: Object missing required field"),
         (["--workspaces", "empty.toml", "--seed", "3"], "leave out --size, --count, --seed and --token"),
-        (["--behaviour", "audit_uname=true"], "did you mean 'audit_unnamed'?"),
+        (["--behaviour", "audit_uname=true"], "there is no switch 'audit_uname'; the nearest is audit_unnamed."),
+        (["--behaviour", "zzz=true"], "--behaviour: there is no switch 'zzz'."),
+        (["--behaviour", "strict=maybe"], "--behaviour: strict cannot be 'maybe', but must be true or false."),
+        (["--behaviour", "largest_body=2.5"], "largest_body cannot be '2.5', but must be a whole number."),
+        (["--behaviour", "audit_delay=long"], "audit_delay cannot be 'long', but must be a number."),
+        (["--behaviour", "hidden_record=405"], "hidden_record cannot be '405', but must be 401, 403, 404 or empty."),
+        (["--token", ""], "--token is no token that the replicator sends: No API token"),
+        (["--token", "a b"], "--token is no token that the replicator sends: SEGMENT_TOKEN holds a space"),
         (["--behaviour", "read_delay=long"], "--behaviour: read_delay cannot be 'long'"),
     ],
 )
@@ -133,3 +140,25 @@ def test_an_option_that_cannot_be_read_says_which_and_why(
     outcome = replicator("sandbox", *words)
     assert outcome.code == 2
     assert problem in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--host", "0.0.0.0"], "replicator replicate --base-url http://127.0.0.1:"),  # noqa: S104 - what is tried
+        (["--host", "127.0.0.2"], "replicator replicate --base-url http://127.0.0.2:"),
+        (["--host", "0.0.0.0", "--tls", "valid"], "replicator replicate --base-url https://127.0.0.1:"),  # noqa: S104
+    ],
+)
+def test_the_command_that_it_shows_works(process: Process, words: list[str], told: str) -> None:
+    with process.start("sandbox", "--port", "0", *words) as server:
+        assert server.stdout
+        url, _, command = (server.stdout.readline() for _ in range(3))
+        assert words[1] in url
+        assert told in command
+        variables, _, rest = command.strip().partition(" replicator ")
+        environ = dict(each.split("=", 1) for each in variables.split())
+        try:
+            assert process(*rest.split(), "Labels", **environ).code == 0
+        finally:
+            server.send_signal(signal.SIGINT)

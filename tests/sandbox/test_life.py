@@ -168,7 +168,7 @@ def test_a_script_is_read_from_toml_json_and_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('{"do": "createLable"}', "did you mean 'createLabel'"),
+        ('{"do": "createLable"}', "the nearest is createLabel"),
         ('{"do": "POST /lables"}', "the API has no 'POST /lables'"),
         ('{"do": "deleteLabel", "ids": {"key": "a"}}', "needs ids for value"),
         ('{"do": "createLabel", "at": "noon"}', "event 1: 'noon' is no moment"),

@@ -57,7 +57,7 @@ def test_every_count_can_be_none_without_breaking_what_depends_on_it(name: str) 
 
 
 def test_an_unknown_count_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ValueError, match="did you mean 'Suppressions'"):
+    with pytest.raises(ValueError, match="the nearest is Suppressions"):
         Sandbox(counts={"suppresions": 1})
     with pytest.raises(ValueError, match="negative"):
         Sandbox(counts={"Sources": -1})

@@ -78,7 +78,7 @@ def test_all_problems_are_told_at_once() -> None:
     assert told.splitlines()[0] == "5 settings are wrong:"
     assert "concurrency in replicator.toml is 'many', but must be a whole number from 1 to 64" in told
     assert "extended in replicator.toml is 'maybe', but must be one of auto, on, off" in told
-    assert "colour in replicator.toml: there is no such setting; the nearest is" in told
+    assert "colour in replicator.toml: there is no such setting" in told
     assert "REPLICATOR_TRIES is '0', but must be a whole number from 1 to 100" in told
     assert "--period is ['2023-13'], but must be a month such as 2023-04" in told
 
@@ -89,6 +89,11 @@ def test_all_problems_are_told_at_once() -> None:
 )
 def test_an_unknown_key_is_an_error_that_names_the_nearest(text: str, nearest: str) -> None:
     assert refused(text).endswith(f"there is no such setting; the nearest is {nearest}.")
+
+
+@pytest.mark.parametrize("text", ["foo = 1", "[connections.acme]\nfoo = 1", "[jobs.a]\nconnections = ['zzz']"])
+def test_where_no_name_is_near_none_is_named(text: str) -> None:
+    assert "nearest" not in refused(text)
 
 
 @pytest.mark.parametrize("key", ["token", "api_token", "segment_token", "SEGMENT_TOKEN", "api_key"])

@@ -153,8 +153,8 @@ def _asked(event: Event) -> tuple[str, str]:
         return method, path
     route = _BY_OPERATION.get(event.do)
     if route is None:
-        near = get_close_matches(event.do, _BY_OPERATION, n=1, cutoff=0.0)
-        raise ValueError(f"there is no operation {event.do!r}; did you mean {near[0]!r}?")
+        near = get_close_matches(event.do, _BY_OPERATION, n=1)
+        raise ValueError(f"there is no operation {event.do!r}" + (f"; the nearest is {near[0]}" if near else ""))
     if missing := set(_PARAMETER.findall(route.path)) - event.ids.keys():
         raise ValueError(f"{event.do} needs ids for {', '.join(sorted(missing))}")
     return route.method, route.path
