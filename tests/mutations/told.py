@@ -69,8 +69,8 @@ TOLD = (
     Mutation(
         "send mail in the clear where the server offers no TLS",
         "alerts/channels.py",
-        "server.starttls(context=trust)",
-        "server.has_extn('starttls') and server.starttls(context=trust)",
+        "server.starttls(context=context)",
+        "server.has_extn('starttls') and server.starttls(context=context)",
         CHANNELS,
     ),
     Mutation(

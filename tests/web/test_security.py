@@ -123,7 +123,8 @@ def test_addresses_and_this_machine_are_known(visitor: Visitor, host: str) -> No
 
 def test_names_that_the_configuration_gives_are_known(configured: Path) -> None:
     configured.write_text(
-        f'{CONFIGURATION}[web]\nurl = "https://page.example.com"\nhosts = ["replicator.internal", "other"]\n'
+        f'{CONFIGURATION}[web]\nlisten = "127.0.0.1:0"\n'
+        'url = "https://page.example.com"\nhosts = ["replicator.internal", "other"]\n'
     )
     with serving() as visitor:
         for host in ("page.example.com", "Replicator.internal:8080", "other"):
@@ -180,7 +181,8 @@ def test_the_cookie_is_strict_and_hidden_from_scripts(stranger: Visitor) -> None
 
 def test_behind_https_the_cookie_goes_nowhere_else_and_browsers_stay_with_it(configured: Path) -> None:
     configured.write_text(
-        f'{CONFIGURATION}[web]\nurl = "https://page.example.com"\npassword_hash = "{hashed(PASSWORD)}"\n'
+        f'{CONFIGURATION}[web]\nlisten = "127.0.0.1:0"\n'
+        f'url = "https://page.example.com"\npassword_hash = "{hashed(PASSWORD)}"\n'
     )
     with serving() as visitor:
         visitor.host = "page.example.com"
