@@ -51,6 +51,10 @@ class OfferingConnection(_Base):
     #: Of all connections that may be encrypted and check nothing: making one reads the machine's certificates, 20 ms.
     _unchecked: ClassVar[SSLContext | None] = None
 
+    def __init__(self, *arguments: Any, password: str = "", **named: Any) -> None:
+        # The driver would encode it as Latin-1; clients of the server itself send what a terminal does.
+        super().__init__(*arguments, password=password.encode(), **named)
+
     @contextmanager
     def offering(self, data: bytes) -> Iterator[None]:
         """Inside, the server may ask for the data, once."""
