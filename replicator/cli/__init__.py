@@ -3,7 +3,7 @@
 main           the last resort: an error becomes one line and an exit code
 app            the verbs
 options        what several verbs share; connection: settings to a client and a database
-progress, logs what is told while a run goes on; summary, text: what is told at its end
+progress, logs what is told while a run goes on; summary, text: what is told at its end; documents: as JSON
 """
 
 from __future__ import annotations

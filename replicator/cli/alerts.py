@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import alerting, connection, options, resort
+from . import alerting, connection, documents, options, resort
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def alerts(context: typer.Context, *, config: options.Config = None, json: optio
         listed += mine
         broken += errors
     if json:
-        typer.echo(jsonlib.dumps({"alerts": listed, "broken": broken, "unknown": unknown}, default=str))
+        documents.tell({"alerts": listed, "broken": broken, "unknown": unknown})
     else:
         typer.echo("\n".join(_lines(listed, broken)))
         for each in unknown:

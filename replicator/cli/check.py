@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from replicator.errors import ReplicatorError
 
-from . import connection, logs, options
+from . import connection, documents, logs, options
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def check(
     code = _exit_code(workspace, found)
     if json:
         document = {"workspace": asdict(workspace), "target": asdict(found), "exit_code": code}
-        typer.echo(jsonlib.dumps(document, ensure_ascii=False))
+        documents.tell(document)
     else:
         typer.echo(_text(workspace, found, chosen.policy))
     return code

@@ -13,7 +13,7 @@ import typer
 
 from replicator.settings import examine, load_all, refusal
 
-from . import logs, options, problems
+from . import documents, logs, options, problems
 from .text import plural
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(context: typer.Context, *, config: options.Config = None, json: option
         raise refusal(wrong)
     if json:
         told = {"status": "done", "connections": list(found.connections), "jobs": list(found.jobs)}
-        typer.echo(jsonlib.dumps(told, ensure_ascii=False))
+        documents.tell(told)
         return 0
     counted = f"{plural(len(found.connections), 'connection')}, {plural(len(found.jobs), 'job')}"
     typer.echo(f"The configuration is right: {counted}.")
@@ -46,7 +46,10 @@ def check(context: typer.Context, *, config: options.Config = None, json: option
 def show(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
     """Show every setting as it counts; secrets are hidden."""
     shown = document(load_all(context.obj or {}, {}, config=config))
-    typer.echo(jsonlib.dumps(shown, ensure_ascii=False) if json else "\n".join(_lines(shown)))
+    if json:
+        documents.tell(shown)
+    else:
+        typer.echo("\n".join(_lines(shown)))
     return 0
 
 

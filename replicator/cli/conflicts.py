@@ -11,7 +11,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options, pending, sync
+from . import connection, documents, options, pending, sync
 from .text import plural
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def conflicts(
     with connection.books(settings) as opened:
         found, where = [_loaded(each) for each in resolve.conflicts(opened)], opened.where
     if json:
-        typer.echo(jsonlib.dumps({"target": where, "conflicts": found}, ensure_ascii=False, default=str))
+        documents.tell({"target": where, "conflicts": found})
     else:
         typer.echo(_text(found, where))
     return 0
@@ -74,8 +74,10 @@ def resolve_(
     with sync.ends(context, settings, as_json=json) as (opened, client):
         chosen = connection.run_options(settings, ("all",))
         told, where = resolve.resolve(opened, client, chosen, conflict, side, values), opened.where
-    found = {"target": where, "conflict": conflict, "side": side, "told": told}
-    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else told)
+    if json:
+        documents.tell({"target": where, "conflict": conflict, "side": side, "told": told})
+    else:
+        typer.echo(told)
     return 0
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replicator.errors import ReplicatorError
 
-from . import connection, options
+from . import connection, documents, options
 
 if TYPE_CHECKING:
     from replicator.target.database import Target
@@ -23,7 +22,7 @@ def health(
     context: typer.Context,
     *,
     within: Annotated[
-        float, typer.Option(metavar="HOURS", help="How old the newest successful run may be.", min=0.0)
+        float, typer.Option(metavar="HOURS", help="How old the newest successful run may be.", min=0.0, max=1e6)
     ] = 26.0,
     target: options.Target = None,
     config: options.Config = None,
@@ -41,11 +40,15 @@ def health(
             found = newest_success(books)
     except ReplicatorError as error:
         # A probe knows two answers only.
-        typer.echo(jsonlib.dumps({"healthy": False, "error": str(error)}) if json else f"not healthy: {error}")
+        if json:
+            documents.tell({"healthy": False, "error": str(error)})
+        else:
+            typer.echo(f"not healthy: {error}")
         return 1
     healthy = found["age"] is not None and found["age"] <= timedelta(hours=within)
     if json:
-        typer.echo(jsonlib.dumps({**found, "healthy": healthy, "within_hours": within}, default=_plain))
+        age = found["age"].total_seconds() if found["age"] else None
+        documents.tell({**found, "age": age, "healthy": healthy, "within_hours": within})
     else:
         typer.echo(_sentence(found, within, healthy=healthy))
     return 0 if healthy else 1
@@ -84,9 +87,3 @@ def _sentence(found: dict[str, Any], within: float, *, healthy: bool) -> str:
 def _ago(age: timedelta) -> str:
     minutes = int(age.total_seconds() // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-
-
-def _plain(value: object) -> str | float:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return value.isoformat() if isinstance(value, datetime) else str(value)

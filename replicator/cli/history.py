@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json as jsonlib
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options
+from . import connection, documents, options
 from .moments import moment
 from .text import plural
 
@@ -63,7 +62,7 @@ def history(
         opened.close()
     if json:
         told = [_version(each) for each in found]
-        typer.echo(_dump({"object": named.name, "id": " ".join(identifier), "versions": told}))
+        documents.tell({"object": named.name, "id": " ".join(identifier), "versions": told})
     else:
         count = plural(len(found), "version")
         typer.echo("\n".join([f"{named.name} {' '.join(identifier)}: {count}", *map(_version_text, found)]))
@@ -105,7 +104,7 @@ def diff(
         opened.close()
     if json:
         told = [_object(layout, first, changes) for layout, first, changes in found]
-        typer.echo(_dump({"from": earlier, "to": later, "objects": told}))
+        documents.tell({"from": earlier, "to": later, "objects": told})
     else:
         typer.echo("\n\n".join(filter(None, [*(_object_text(*each, earlier) for each in found), _sum(found)])))
     return 0
@@ -138,7 +137,7 @@ def as_of(
         rows = kept.as_of(opened, layout, then)
         _tell_gaps(named, kept.gaps(opened, named, then, then))
         if json:
-            typer.echo(_dump({"object": named.name, "as_of": then, "rows": list(rows)}))
+            documents.tell({"object": named.name, "as_of": then, "rows": list(rows)})
         else:
             columns = [*(layout.called(column.name) for column in layout.columns), "_extra"]
             writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -180,19 +179,9 @@ def _chosen(target: Target, names: Sequence[str]) -> list[Layout]:
     return found
 
 
-def _dump(document: Any) -> str:
-    return jsonlib.dumps(document, default=_plain, ensure_ascii=False)
-
-
-def _plain(value: Any) -> str:
-    from replicator.convert import time_text
-
-    return time_text(value) if isinstance(value, datetime) else str(value)
-
-
 def _cells(columns: Sequence[str], row: dict[str, Any]) -> list[Any]:
     values = [row.get(name) for name in columns]
-    return [value if isinstance(value, str | int | float | None) else _dump(value) for value in values]
+    return [value if isinstance(value, str | int | float | None) else documents.dump(value) for value in values]
 
 
 def _fields(fields: Sequence[Field]) -> list[dict[str, Any]]:
@@ -223,7 +212,7 @@ def _lines(fields: Sequence[Field]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = _dump(value)
+    text = documents.dump(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 

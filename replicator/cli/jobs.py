@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from replicator.errors import ReplicatorError
 from replicator.settings import load_all
 
-from . import connection, options, resort, turns
+from . import connection, documents, options, resort, turns
 from .text import table
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def jobs(context: typer.Context, *, config: options.Config = None, json: options.Json = False) -> int:
-    r"""List the jobs: schedule, last run, next run (UTC).
+    """List the jobs: schedule, last run, next run (UTC).
 
     \b
     JSON:
@@ -33,7 +32,7 @@ def jobs(context: typer.Context, *, config: options.Config = None, json: options
     found = load_all(environ, {}, config=config)
     rows = [row for job in found.jobs.values() for row in _rows(found, job, environ)]
     if json:
-        typer.echo(jsonlib.dumps({"jobs": rows}, default=str))
+        documents.tell({"jobs": rows})
         return 0
     if not rows:
         typer.echo("The configuration has no jobs: give it a table such as [jobs.nightly].")

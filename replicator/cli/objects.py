@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import options
+from . import documents, options
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def objects(
     config: options.Config = None,
     json: options.Json = False,
 ) -> int:
-    r"""Show what can be replicated, how, and at what cost.
+    """Show what can be replicated, how, and at what cost.
 
     Columns, key, parents, how changes are seen and how late at worst, what can be written, requests.
 
@@ -67,7 +66,7 @@ def objects(
             as_data(each) | {"detection": _plain(detected(each, settings)), "selection": selected(each, settings)}
             for each in chosen
         ]
-        typer.echo(jsonlib.dumps({"objects": told, "left_out": dict(LEFT_OUT)}, indent=2))
+        documents.tell({"objects": told, "left_out": dict(LEFT_OUT)}, indent=2)
     elif names and len(chosen) == 1:
         typer.echo(_whole(chosen[0], settings))
     else:

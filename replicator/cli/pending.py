@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import connection, options
+from . import connection, documents, options
 from .text import plural
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def pending(
         found, where = found_in(opened, settings, words), opened.where
         found += others_in(opened, settings, words)
     if json:
-        document = {"target": where, "edits": [asdict(each) for each in found]}
-        typer.echo(jsonlib.dumps(document, ensure_ascii=False, default=str))
+        documents.tell({"target": where, "edits": [asdict(each) for each in found]})
     else:
         typer.echo(_text(found, where))
     return 0
@@ -135,15 +134,11 @@ def changed(
     """Lines that show one field's change: short values on one line, others as a diff."""
     before, after = _lines(was), _lines(now)
     if max(map(len, (*before, *after, ""))) <= _SHORT and len(before) <= 1 and len(after) <= 1:
-        yield f"  {name}: {_one(now)}" if added else f"  {name}: {_one(was)} -> {_one(now)}"
+        yield f"  {name}: {'' if added else f'{documents.dump(was)} -> '}{documents.dump(now)}"
         return
     yield f"  {name}:"
     for line in unified_diff(before, after, *labels, lineterm=""):
         yield f"    {line}"
-
-
-def _one(value: Any) -> str:
-    return jsonlib.dumps(value, ensure_ascii=False, default=str)
 
 
 def _lines(value: Any) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import connection, options, replicate
+from . import connection, documents, options, replicate
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -42,7 +41,10 @@ def show(
     settings = options.settings(context, config, target=target, schema=schema, prefix=prefix)
     with connection.books(settings) as opened:
         found, where = records(opened, objects or ()), opened.where
-    typer.echo(jsonlib.dumps({"target": where, "records": found}, default=str) if json else _text(found, where))
+    if json:
+        documents.tell({"target": where, "records": found})
+    else:
+        typer.echo(_text(found, where))
     return 0
 
 
@@ -116,7 +118,10 @@ def retry(
             held = _quarantine(opened).counts(reading)
         names = [thing.name for thing in select(objects or ("all",)) if thing.name in held]
         if not names:
-            typer.echo(jsonlib.dumps({"target": opened.where, "objects": []}) if json else _text([], opened.where))
+            if json:
+                documents.tell({"target": opened.where, "objects": []})
+            else:
+                typer.echo(_text([], opened.where))
             return 0
         usual = connection.run_options(settings, tuple(names), allow_deletes=replicate.allowed(allow_deletes))
         chosen = anew.whole(opened, usual, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -62,11 +63,11 @@ def refresh(
     usual = connection.run_options(settings, (thing.name,), allow_deletes=replicate.allowed(allow_deletes))
     with connection.books(settings) as opened:
         chosen = anew.by_id(opened, usual, thing, ids) if ids else anew.whole(opened, usual, [thing.name])
-    code = replicate.perform(context, settings, chosen, as_json=json)
-    if ids and code == 0:
+    result, where = replicate.performed(context, settings, chosen, as_json=json)
+    if ids and result.exit_code == 0:
         with connection.books(settings) as opened:
             if missing := anew.unknown(opened, chosen, thing, ids):
                 passing = " that passes `where`" if chosen.of(thing).where else ""
-                named = " and no ".join(missing)
-                raise UsageError(f"{thing.name}: there is no {named} in Segment{passing}; the rest was read.")
-    return code
+                why = f"{thing.name}: there is no {' and no '.join(missing)} in Segment{passing}; the rest was read."
+                result = replace(result, error=why, exit_code=UsageError.exit_code)
+    return replicate.report(result, where, as_json=json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 import threading
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import alerting, connection, options, unbegun
+from . import alerting, connection, documents, options, unbegun
 
 if TYPE_CHECKING:
     from replicator.run import Options, RunResult
@@ -94,9 +93,13 @@ def refuse(settings: Settings, chosen: Options) -> None:
 
 def perform(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool) -> int:
     """Runs, tells what came of it, and returns the exit code."""
-    result, where = performed(context, settings, chosen, as_json=as_json)
+    return report(*performed(context, settings, chosen, as_json=as_json), as_json=as_json)
+
+
+def report(result: RunResult, where: str, *, as_json: bool) -> int:
+    """Tells what came of a run, and returns the exit code."""
     if as_json:
-        typer.echo(jsonlib.dumps(document(result, where), ensure_ascii=False))
+        documents.tell(document(result, where))
     tell(result, None if as_json else where)
     return result.exit_code
 
@@ -150,5 +153,8 @@ def _dry_run(context: typer.Context, settings: Settings, chosen: Options, *, as_
         finally:
             target.close()
     shown = {"dry_run": True, **asdict(made)}
-    typer.echo(jsonlib.dumps(shown, ensure_ascii=False) if as_json else summary.bill(made))
+    if as_json:
+        documents.tell(shown)
+    else:
+        typer.echo(summary.bill(made))
     return 0

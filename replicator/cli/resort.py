@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -37,7 +38,12 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
 
 @contextmanager
 def _streams() -> Iterator[None]:
-    """A standard stream that was closed before the start is None in Python; what goes there is lost."""
+    """A standard stream that was closed before the start is None in Python; what goes there is lost.
+
+    Letters that the output's encoding lacks are escaped, as they are on stderr anyway.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
     with ExitStack() as opened:
         for name in closed:
@@ -101,6 +107,9 @@ def _told(error: Exception) -> tuple[str, int]:
         return f"{words}{'' if words.endswith('?') else '.'}{advice}", 2
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return f"Cannot write {error.filename}: {(error.strerror or '').lower()}.", 1
+    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= letter <= "\udcff" for letter in error.object):
+        # Python reads so what the locale has no letters for.
+        return f"The word {error.object!a} holds letters that this locale cannot read: set LC_ALL=C.UTF-8.", 2
     if type(error).__name__ == "Abort":
         return "Stopped.", 1
     sentence = (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from . import connection, moments, options
+from . import connection, documents, moments, options
 
 
 def restore(
@@ -42,5 +41,8 @@ def restore(
         done = restoring.restore(opened, chosen, thing, identifier, moment)
         where = opened.where
     document = {"target": where, "object": thing.name, "id": identifier, **asdict(done)}
-    typer.echo(jsonlib.dumps(document) if json else restoring.sentence(thing, identifier, done))
+    if json:
+        documents.tell(document)
+    else:
+        typer.echo(restoring.sentence(thing, identifier, done))
     return 0

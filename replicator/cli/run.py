@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from replicator.errors import ReplicatorError, UsageError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import alerting, connection, options, replicate, resort, sending, sync
+from . import alerting, connection, documents, options, replicate, resort, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +30,7 @@ def run(
     config: options.Config = None,
     json: options.Json = False,
 ) -> int:
-    r"""Perform a job now, connection after connection.
+    """Perform a job now, connection after connection.
 
     \b
     With --json, one document:
@@ -53,14 +52,14 @@ def run(
             # What stops this connection's run leaves the others right.
             sentence = resort.scrubbed(str(error), environ)
             typer.echo(f"error: {sentence}", err=True)
-            result = {"status": "failed", "error": sentence, "exit_code": error.exit_code}
+            result = {"status": "failed", "error": sentence, "sent": None, "exit_code": error.exit_code}
         told.append({"connection": name, **result})
         if result["status"] == "interrupted":
             break
     codes = [each["exit_code"] for each in told]
     code = next(code for code in _WORST_FIRST if code in codes)
     if json:
-        typer.echo(jsonlib.dumps({"job": wanted.name, "connections": told, "exit_code": code}, ensure_ascii=False))
+        documents.tell({"job": wanted.name, "connections": told, "exit_code": code})
     return code
 
 
@@ -68,15 +67,7 @@ def perform(context: typer.Context, job: Job, settings: Settings, *, as_json: bo
     """The job for one connection, as `replicator replicate` would do it: what came of it, told too unless as JSON."""
     chosen = options_of(job, settings)
     replicate.refuse(settings, chosen)
-    result, where = replicate.performed(context, settings, chosen, as_json=as_json)
-    replicate.tell(result, None if as_json else where)
-    document = {**replicate.document(result, where), "sent": None}
-    if not job.sync or result.status in {"failed", "interrupted"}:
-        return document
-    done, where = sync.pushed(context, settings, chosen, as_json=as_json)
-    if not as_json:
-        typer.echo(sync.told(done, where))
-    return {**document, "sent": sync.document(done, where), "exit_code": sending.code(done) or result.exit_code}
+    return sync.performed(context, settings, chosen, send=job.sync, as_json=as_json)
 
 
 def options_of(job: Job, settings: Settings) -> Options:

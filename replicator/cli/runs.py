@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import Annotated, Any
 
 import typer
 
-from . import connection, options
+from . import connection, documents, options
 from .text import table
 
 _COUNTS = ("inserted", "updated", "unchanged", "deleted", "quarantined", "requests")
@@ -37,7 +36,7 @@ def runs(
     finally:
         opened.close()
     if json:
-        typer.echo(jsonlib.dumps(found, default=str))
+        documents.tell(found)
     else:
         typer.echo(_one(found) if run else _every(found["runs"]))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from replicator.errors import TableAltered
 
-from . import connection, options
+from . import connection, documents, options
 from .text import plural
 
 if TYPE_CHECKING:
@@ -53,7 +52,10 @@ def plan(
         document = _document(opened, changes, altered)
     finally:
         opened.close()
-    typer.echo(jsonlib.dumps(document) if json else _text(document))
+    if json:
+        documents.tell(document)
+    else:
+        typer.echo(_text(document))
     todo = bool(changes or altered)
     return THERE_IS_SOMETHING_TO_DO if todo and exit_code else 0
 
@@ -84,7 +86,7 @@ def apply(
         opened.close()
     done = [str(change) for change in changes]
     if json:
-        typer.echo(jsonlib.dumps({"target": where, "done": done, "altered": [str(each) for each in altered]}))
+        documents.tell({"target": where, "done": done, "altered": [str(each) for each in altered]})
     else:
         typer.echo("\n".join([*done, f"{plural(len(done), 'change')} made in {where}."]))
     if altered:

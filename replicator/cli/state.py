@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import Annotated, Any
 
 import typer
 
 from replicator.errors import UsageError
 
-from . import connection, options
+from . import connection, documents, options
 from .text import plural, table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is kept of each object beside its rows.")
@@ -28,7 +27,7 @@ def show(
     schema: options.Schema = None,
     prefix: options.Prefix = None,
 ) -> int:
-    r"""Show each object's bookmark, listings, counts and lock epoch.
+    """Show each object's bookmark, listings, counts and lock epoch.
 
     \b
     With --json, one document:
@@ -49,7 +48,10 @@ def show(
     names = [thing.name for thing in select(objects)] if objects else []
     with connection.books(settings) as opened:
         found, where = shown(opened, names), opened.where
-    typer.echo(jsonlib.dumps({"target": where, **found}, default=str) if json else _text(found, where))
+    if json:
+        documents.tell({"target": where, **found})
+    else:
+        typer.echo(_text(found, where))
     return 0
 
 
@@ -106,7 +108,7 @@ def change(
     with connection.books(settings) as opened:
         moment, where = set_bookmark(opened, thing, value), opened.where
     if json:
-        typer.echo(jsonlib.dumps({"target": where, "object": thing.name, "bookmark": moment}))
+        documents.tell({"target": where, "object": thing.name, "bookmark": moment})
     else:
         typer.echo(f"{thing.name}: the next run reads from {moment} on, less the overlap.")
     return 0
@@ -135,7 +137,7 @@ def reset(
     with connection.books(settings) as opened:
         names, where = forget(opened, chosen), opened.where
     if json:
-        typer.echo(jsonlib.dumps({"target": where, "reset": names}))
+        documents.tell({"target": where, "reset": names})
     else:
         told = f": {', '.join(names)}" if names else ""
         typer.echo(f"{plural(len(names), 'object')} reset in {where}{told}.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import connection, options
+from . import connection, documents, options
 from .objects import detected
 from .text import plural, table
 
@@ -37,7 +36,10 @@ def status(
         where = opened.where
     finally:
         opened.close()
-    typer.echo(jsonlib.dumps({"target": where, **found}, default=str) if json else _text(found, where))
+    if json:
+        documents.tell({"target": where, **found})
+    else:
+        typer.echo(_text(found, where))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 import threading
 from collections import Counter
@@ -15,7 +14,7 @@ import typer
 
 from replicator.errors import UsageError
 
-from . import alerting, connection, options, pending, plans, replicate, sending
+from . import alerting, connection, documents, options, pending, plans, replicate, sending
 from .pending import titled
 from .text import plural
 
@@ -60,8 +59,11 @@ def plan(
         shown = [*steps, *map(plans.stray, pending.others_in(opened, settings, words))]
         found = plans.document(shown, opened.where)
     if out:
-        out.write_text(jsonlib.dumps(found, ensure_ascii=False, indent=1), "utf-8")
-    typer.echo(jsonlib.dumps(found, ensure_ascii=False) if json else plans.text(shown, found["target"]))
+        _write(out, found)
+    if json:
+        documents.tell(found)
+    else:
+        typer.echo(plans.text(shown, found["target"]))
     return 5 if exit_code and steps else 0
 
 
@@ -103,7 +105,10 @@ def apply(
             _ask(planned)
         done = session.apply(opened, client, chosen, may, planned)
         where = opened.where
-    typer.echo(jsonlib.dumps(document(done, where), ensure_ascii=False) if json else told(done, where))
+    if json:
+        documents.tell(document(done, where))
+    else:
+        typer.echo(told(done, where))
     return sending.code(done)
 
 
@@ -141,28 +146,44 @@ def sync(
     chosen = connection.run_options(settings, words, allow_deletes=many)
     replicate.refuse(settings, chosen)
     with alerting.afterwards(context.obj, config, settings):
-        code = replicate.perform(context, settings, chosen, as_json=json)
-        if not settings.push or code in {1, 2}:
-            return code
-        return push(context, settings, chosen, as_json=json, again=again) or code
+        found = performed(context, settings, chosen, send=settings.push, as_json=json, again=again)
+    if json:
+        documents.tell(found)
+    if not settings.push and found["status"] not in {"failed", "interrupted"}:
+        _tell_waiting(settings, chosen, as_json=json)
+    code: int = found["exit_code"]
+    return code
 
 
-def push(context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool, again: bool = False) -> int:
-    """Sends the edits of those objects, tells what came of them, and returns the exit code."""
-    done, where = pushed(context, settings, chosen, as_json=as_json, again=again)
-    typer.echo(jsonlib.dumps(document(done, where), ensure_ascii=False) if as_json else told(done, where))
-    return sending.code(done)
-
-
-def pushed(
-    context: typer.Context, settings: Settings, chosen: Options, *, as_json: bool, again: bool = False
-) -> tuple[Sequence[Done], str]:
-    """Sends the edits of those objects: what came of them, and of which database they are."""
+def performed(
+    context: typer.Context, settings: Settings, chosen: Options, *, send: bool, as_json: bool, again: bool = False
+) -> dict[str, Any]:
+    """Runs, then sends the edits of those objects, if `send`: what came of both, told too unless as JSON."""
     from replicator.sync import session
 
+    result, where = replicate.performed(context, settings, chosen, as_json=as_json)
+    replicate.tell(result, None if as_json else where)
+    found = {**replicate.document(result, where), "sent": None}
+    if not send or result.status in {"failed", "interrupted"}:
+        return found
     with ends(context, settings, as_json=as_json) as (opened, client):
-        may = allowed(settings, many=chosen.allow_deletes, again=again)
-        return session.apply(opened, client, chosen, may), opened.where
+        done = session.apply(opened, client, chosen, allowed(settings, many=chosen.allow_deletes, again=again))
+    if not as_json:
+        typer.echo(told(done, where))
+    return {**found, "sent": document(done, where), "exit_code": sending.code(done) or result.exit_code}
+
+
+def _tell_waiting(settings: Settings, chosen: Options, *, as_json: bool) -> None:
+    names = tuple(thing.name for thing in chosen.objects)
+    with connection.books(settings) as opened:
+        count = len(pending.found_in(opened, settings, names))
+    if count:
+        wait = "edit waits here and was" if count == 1 else "edits wait here and were"
+        typer.echo(
+            f"{count:,} {wait} not sent: set push = true in the configuration, or REPLICATOR_PUSH=true."
+            " `replicator pending` shows them.",
+            err=as_json,
+        )
 
 
 def allowed(settings: Settings, *, many: frozenset[str] = frozenset(), again: bool = False) -> Allowed:
@@ -177,6 +198,14 @@ def allowed(settings: Settings, *, many: frozenset[str] = frozenset(), again: bo
         again=again,
         many_deletes=many,
     )
+
+
+def _write(out: Path, found: dict[str, Any]) -> None:
+    try:
+        out.write_text(documents.dump(found, indent=1), "utf-8")
+    except OSError as error:
+        why = (error.strerror or "it cannot be opened").lower()
+        raise UsageError(f"Cannot write the plan to {out}: {why}. Name another file with --out.") from None
 
 
 def _refuse_without_push(settings: Settings) -> None:
