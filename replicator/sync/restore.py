@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from replicator.target.database import Target
     from replicator.target.lease import Lease
 
+#: So begins the key of a row that Segment does not have yet.
+_NEW = "new:"
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -78,6 +81,7 @@ class _Restoring:
                 f"Nothing is known of {thing.name} {identifier}{when}: `replicator history {thing.name} {identifier}`"
                 " shows what the history has, where it is kept."
             )
+        self._refuse_twice(layout, identifier, found)
         key = self._add(layout, found, {})
         if thing.name != "TrackingPlans":
             return Restored(key, 0, ())
@@ -85,6 +89,17 @@ class _Restoring:
         if sources:
             Journal(self.target, self.ledger.books, self.ledger.run_id).want_sources(self.connection, key, sources)
         return Restored(key, self._rules(identifier, key, at), sources)
+
+    def _refuse_twice(self, layout: Layout, identifier: str, found: Mapping[str, Any]) -> None:
+        table = object_table(self.target, layout)
+        names = [name for name in layout.object.natural if name in self._kept(layout, table)]
+        alike = [table.c[name] == found.get(name) for name in names]
+        waits = self._first(table, table.c.id.startswith(_NEW), table.c._deleted_at.is_(None), *alike)
+        if alike and waits:
+            raise UsageError(
+                f"{layout.object.name} {identifier} is back here already, as {waits['id']}, and waits to be sent:"
+                " `replicator apply` makes it in Segment."
+            )
 
     def _version(self, layout: Layout, identifier: str, at: datetime | None) -> Mapping[str, Any] | None:
         table = object_table(self.target, layout)
@@ -134,12 +149,15 @@ class _Restoring:
 
     def _add(self, layout: Layout, row: Mapping[str, Any], instead: Mapping[str, Any]) -> str:
         table = object_table(self.target, layout)
-        names = [*layout.object.editable, *layout.object.creatable]
-        values = {name: bound(table.c[name], {**row, **instead}.get(name)) for name in names if name in table.c}
-        key = f"new:{uuid.uuid4()}"
+        names = self._kept(layout, table)
+        values = {name: bound(table.c[name], {**row, **instead}.get(name)) for name in names}
+        key = f"{_NEW}{uuid.uuid4()}"
         ours = {layout.primary_key: key, "_run_id": "", "_synced_at": self.target.dialect.now(self.connection)}
         self.connection.execute(insert(table).values(**values, **ours))
         return key
+
+    def _kept(self, layout: Layout, table: Table) -> list[str]:
+        return [name for name in (*layout.object.editable, *layout.object.creatable) if name in table.c]
 
     def _exists(self, table: Table) -> bool:
         return inspect(self.connection).has_table(table.name, schema=table.schema)

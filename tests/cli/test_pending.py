@@ -66,3 +66,25 @@ def test_a_plan_shows_the_edits_that_cannot_be_sent_too_and_those_that_segment_r
     assert refused in waits
     assert "change in Segment" in replicator("plan", "--again", **known).out
     assert "give --again" not in replicator("apply", "--yes", "--again", **known).out
+
+
+@pytest.mark.holds_secrets("output", because="a function that waits is shown whole, with its code")
+@pytest.mark.parametrize("name", ["TrackingPlans", "SourceFunctions"])
+def test_what_was_restored_and_waits_is_not_restored_twice(replicator: Run, target_url: str, name: str) -> None:
+    words, table = ("--target", target_url), {"TrackingPlans": "tracking_plans"}.get(name, "source_functions")
+    replicator(
+        "replicate", "TrackingPlans", "TrackingPlanRules", "SourceFunctions", *words, REPLICATOR_REGION="sandbox"
+    )
+    engine = sqlalchemy.create_engine(target_url)
+    with engine.begin() as connection:
+        (gone,) = connection.execute(text(f"SELECT min(id) FROM {table}")).one()
+        connection.execute(text(f"UPDATE {table} SET _deleted_at = _synced_at WHERE id = :id"), {"id": gone})
+    engine.dispose()
+    restored = replicator("restore", name, gone, "--json", *words).document["key"]
+    waiting = replicator("pending", "--json", *words).document
+    outcome = replicator("restore", name, gone, *words)
+    assert (outcome.code, replicator("pending", "--json", *words).document) == (2, waiting)
+    assert outcome.error == (
+        f"{name} {gone} is back here already, as {restored}, and waits to be sent:"
+        " `replicator apply` makes it in Segment."
+    )
