@@ -88,8 +88,7 @@ def _months(
     rows = _of_rows(target, connection, options, thing) if all_known or not listed else set[str]()
     if not (listed or rows):
         return ()
-    due = months_due(listed, now)
-    return tuple(sorted({*due, *listed, *rows})) if all_known else due
+    return tuple(sorted({*listed, *rows})) if all_known else months_due(listed, now)
 
 
 def _listed(target: Target, connection: Connection, thing: Object) -> dict[str, datetime]:

@@ -62,7 +62,7 @@ def _not_asked(objects: Sequence[ObjectResult]) -> Iterator[str]:
         every, left = sum(each.partitions for each in skipped), sum(each.skipped for each in skipped)
         yield (
             f"{left:,} of {plural(every, 'listing')} of {plural(len(skipped), 'object')} were not read again, as"
-            " nothing says that they moved since; --full reads all of them."
+            " nothing says that they moved since; `replicate --full` reads all of them."
         )
 
 
@@ -71,7 +71,7 @@ def _about(each: ObjectResult) -> Iterator[str]:
         # What happened to the parent is said once, beside the parent.
         said = each.error.removeprefix(each.object).lstrip(": ")
         yield f"{said.partition(': ')[0]}." if each.status == "skipped" and ": " in said else said
-    if each.unseen:
+    if each.unseen and not (each.error and each.unseen.endswith(each.error)):
         yield f"not seen, and left as it was: {each.unseen}"
     if each.drift:
         fields = ", ".join(f"{name} ({why})" for name, why in sorted(each.drift.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,21 @@ def test_usage_is_refreshed_in_every_month_that_is_there(replicator: Run) -> Non
     assert found["DailyWorkspaceMTUUsage"]["unchanged"] == 28
     outcome = replicator("refresh", "DailyWorkspaceMTUUsage", "--id", "x", *SANDBOX)
     assert "DailyWorkspaceMTUUsage is read by time, not by id" in outcome.error
+
+
+def test_a_refresh_of_usage_reads_no_month_that_was_not_there(replicator: Run) -> None:
+    first = datetime.now(UTC).date().replace(day=1)
+    before = f"{first - timedelta(days=1):%Y-%m}"
+    replicator("replicate", "DailyWorkspaceMTUUsage", "--period", before, *SANDBOX)
+    found = by_object(replicator("refresh", "DailyWorkspaceMTUUsage", "--json", *SANDBOX))["DailyWorkspaceMTUUsage"]
+    assert (found["partitions"], found["inserted"]) == (1, 0)
+
+
+def test_what_was_not_read_again_is_told_with_the_command_that_reads_it(replicator: Run) -> None:
+    replicator("replicate", "TrackingPlanRules", *SANDBOX)
+    plan = _first("sqlite:///replica.db", "tracking_plans")
+    told = replicator("refresh", "TrackingPlans", "--id", plan, *SANDBOX).out
+    assert "`replicate --full` reads all of them." in told
 
 
 def test_what_was_never_replicated_is_told(replicator: Run) -> None:
