@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from replicator.alerts.decide import Alert, Key, Tell, Word
     from replicator.settings import Configuration, Job
     from replicator.target.database import Target
+    from replicator.watch.troubles import Troubles
 
 #: A look that others overtake is made again.
 _LOOKS = 3
@@ -94,11 +95,30 @@ def look(
             # Before all else: what is read afterwards is at least as new.
             number = book.number(reading)
             known, tells = book.known(reading), book.tells(reading)
-            found = troubles.read(reading, target)
-        judged = judge(found, post.watched(connection), pending, all_jobs=all_jobs)
-        changed = decide.settled(known, judged, found.now)
+            changed = _changed(known, troubles.read(reading, target), post, connection, pending, all_jobs=all_jobs)
         if book.keep(number, changed, _wanted(post, {**known, **changed}, changed, tells)):
             return
+
+
+def standing(target: Target, post: Post, connection: str, pending: Mapping[str, int] | None) -> list[Alert]:
+    """What stands now, whether or not anybody is told; nothing is kept."""
+    with target.reading() as reading:
+        known = Book(target).known(reading)
+        changed = _changed(known, troubles.read(reading, target), post, connection, pending)
+    return decide.open_ones({**known, **changed}.values())
+
+
+def _changed(
+    known: Mapping[Key, Alert],
+    found: Troubles,
+    post: Post,
+    connection: str,
+    pending: Mapping[str, int] | None,
+    *,
+    all_jobs: bool = False,
+) -> dict[Key, Alert]:
+    judged = judge(found, post.watched(connection), pending, all_jobs=all_jobs)
+    return decide.settled(known, judged, found.now)
 
 
 def _wanted(

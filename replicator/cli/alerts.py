@@ -9,7 +9,7 @@ import typer
 from replicator.errors import ConfigError, ReplicatorError
 from replicator.settings import CONNECTION_VARIABLE, load_all
 
-from . import alerting, connection, documents, options, resort
+from . import alerting, connection, documents, logs, options, pending, resort
 from .text import plural, table
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def try_all(context: typer.Context, *, config: options.Config = None) -> int:
 
     environ: Mapping[str, str] = context.obj or {}
     found = load_all(environ, {}, config=config)
+    logs.begin(environ, as_json=False, quiet=True)
     post = alerting.post_of(found, environ)
     if not post.channels:
         raise ConfigError(
@@ -80,17 +81,22 @@ def _connections(found: Configuration, environ: Mapping[str, str]) -> list[str]:
 
 
 def _of(found: Configuration, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    from replicator.alerts import decide, words
+    from replicator.alerts import words
     from replicator.alerts.book import Book
+    from replicator.alerts.perform import Post, standing
 
-    with connection.books(found.connections[name]) as target, target.reading() as reading:
-        book = Book(target)
-        known, tells, errors = book.known(reading), book.tells(reading), book.errors(reading)
+    settings = found.connections[name]
+    with connection.books(settings) as target:
+        waiting = pending.counts(target, settings) if settings.push else None
+        stands = standing(target, Post(found), name, waiting)
+        with target.reading() as reading:
+            book = Book(target)
+            tells, errors = book.tells(reading), book.errors(reading)
     told = {
         alert.key: sorted(
             channel for (key, channel), tell in tells.items() if key == alert.key and tell.told == "opened"
         )
-        for alert in known.values()
+        for alert in stands
     }
     listed = [
         {
@@ -105,7 +111,7 @@ def _of(found: Configuration, name: str) -> tuple[list[dict[str, Any]], list[dic
             "next": words.todo_of(name, alert),
             "told": told[alert.key],
         }
-        for alert in decide.open_ones(known.values())
+        for alert in stands
     ]
     return listed, [{"connection": name, **each} for each in errors]
 

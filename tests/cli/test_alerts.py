@@ -82,6 +82,26 @@ def test_alerts_lists_what_stands_with_the_command_to_type(replicator: Run, api:
     assert replicator("alerts").out == "0 alerts open.\n"
 
 
+def test_alerts_lists_what_stands_where_nobody_is_told_of_anything(replicator: Run, api: str) -> None:
+    configure(api, target="sqlite:///untold.db")
+    replicator("run", "nightly", SEGMENT_TOKEN=WRONG)
+    (alert,) = replicator("alerts", "--json").document["alerts"]
+    assert (alert["kind"], alert["job"], alert["told"]) == ("failed", "nightly", [])
+    replicator("run", "nightly", SEGMENT_TOKEN=TOKEN)
+    assert replicator("alerts").out == "0 alerts open.\n"
+
+
+def test_a_channel_that_does_not_work_is_logged_with_its_name_and_the_reason(
+    process: Process, api: str, to: Hook
+) -> None:
+    configure(api, to)
+    Path("webhook.secret").unlink()
+    outcome = process("alerts", "test")
+    assert outcome.code == 1
+    for event in ("channel cannot be used", "alert not sent"):
+        assert f'{event} channel=webhook why="' in outcome.err
+
+
 def test_a_broken_channel_changes_nothing_of_a_run_and_is_shown(replicator: Run, api: str, to: Hook) -> None:
     configure(api, to)
     to.status = 500
