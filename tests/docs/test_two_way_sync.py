@@ -15,6 +15,7 @@ from replicator.sandbox import Sandbox
 from replicator.sandbox.server import running
 from tests.cli.running import InProcess
 from tests.conftest import ROOT
+from tests.databases import Database, engine
 from tests.scenarios.network import Network
 
 PAGE = (ROOT / "docs" / "two-way-sync.md").read_text("utf-8")
@@ -59,3 +60,19 @@ def _line(line: str, command: InProcess, network: Network, environ: dict[str, st
             assert outcome.code in {0, 4}, outcome.err
             return outcome.out
     return ""
+
+
+@pytest.mark.kinds("postgresql")
+def test_the_page_s_form_for_postgresql_changes_a_schema_there(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, words = InProcess(capsys), ("--target", database.url)
+    assert command("replicate", "TrackingPlanRules", *words, REPLICATOR_REGION="sandbox").code == 0
+    form = re.findall(r"`(jsonb_set\(.*\))`", PAGE)[0]
+    opened = engine(database.url)
+    with opened.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE tracking_plan_rules SET json_schema = {form} WHERE version = 2")
+    opened.dispose()
+    edits = command("pending", "--json", *words).document["edits"]
+    assert {field["name"] for edit in edits for field in edit["fields"]} == {"json_schema"}
+    assert {field["local"]["description"] for edit in edits for field in edit["fields"]} == {"Ours"}
