@@ -67,8 +67,9 @@ def begin(environ: Mapping[str, str], *, as_json: bool, quiet: bool) -> None:
     """Lets our loggers speak; warnings alone where `quiet`."""
     handler = _Handler()
     handler.setFormatter(_Formatter(environ, as_json=as_json))
-    # It tells of each lost connection with a traceback and the statement; what became of it, we say ourselves.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    # They tell of each lost connection, one with a traceback and the statement; what became of it, we say ourselves.
+    for pools in ("sqlalchemy.pool", "psycopg.pool"):
+        logging.getLogger(pools).setLevel(logging.CRITICAL)
     ours = logging.getLogger("replicator")
     ours.handlers[:] = [handler]
     ours.propagate = False

@@ -67,7 +67,7 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         return NOW
     except Exception as error:
-        if _unwritten(error):
+        if unwritten(error):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
             _complain(error.format_message())  # type: ignore[attr-defined] # click's, as in _told
@@ -83,7 +83,7 @@ def _perform(words: Sequence[str], environ: Mapping[str, str]) -> int:
         return code
 
 
-def _unwritten(error: Exception) -> bool:
+def unwritten(error: Exception) -> bool:
     """Whether our own output has nowhere to go; other files have names."""
     if not isinstance(error, OSError):
         return False

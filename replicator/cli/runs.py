@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from . import connection, documents, options
-from .text import table
+from .text import named, table
 
 _COUNTS = ("inserted", "updated", "unchanged", "deleted", "quarantined", "requests")
 
@@ -58,6 +59,17 @@ def _seconds(run: dict[str, Any]) -> float | None:
     return (run["finished_at"] - run["started_at"]).total_seconds() if run["finished_at"] else None
 
 
+def _ended(run: dict[str, Any]) -> str:
+    return f"{run['finished_at']:%Y-%m-%d %H:%M:%S}" if run["finished_at"] else "now"
+
+
+def _reasons(of: dict[str, Any]) -> Iterator[str]:
+    if of["error"]:
+        yield of["error"]
+    if of["unseen"] and not (of["error"] and of["unseen"].endswith(of["error"])):
+        yield of["unseen"]
+
+
 def _one(run: dict[str, Any]) -> str:
     names = ("object", "status", "records", *_COUNTS, "seconds", "pages", "partitions", "skipped", "complete", "ids")
     head = tuple({"partitions": "listings", "skipped": "not asked"}.get(name, name) for name in names)
@@ -66,8 +78,8 @@ def _one(run: dict[str, Any]) -> str:
     who = " ".join(run["holder"].split(" ")[:3])
     facts = [
         f"Run {run['id']}: {run['status']}, {run['mode']}, by {who}, version {run['version']}",
-        f"from {run['started_at']:%Y-%m-%d %H:%M:%S} to {run['finished_at'] or 'now'} UTC"
+        f"from {run['started_at']:%Y-%m-%d %H:%M:%S} to {_ended(run)} UTC"
         + (f": {run['error']}" if run["error"] else ""),
     ]
-    told = [f"{each['object']}: {why}" for each in objects for why in (each["error"], each["unseen"]) if why]
+    told = [named(each["object"], why) for each in objects for why in _reasons(each)]
     return "\n\n".join(filter(None, ("\n".join(facts), table(head, rows, numbers=head[2:-2]), "\n".join(told))))

@@ -12,7 +12,7 @@ import typer
 
 from replicator.errors import ConfigError, UsageError
 
-from . import fakes
+from . import fakes, resort
 
 if TYPE_CHECKING:
     from replicator.sandbox.certificates import Certificates
@@ -128,6 +128,8 @@ def sandbox(
         try:
             serve(faulty, host=host, port=port, ready=lines, control=control, tls=made)
         except (OSError, OverflowError) as error:
+            if resort.unwritten(error):
+                raise
             reason = getattr(error, "strerror", None) or "it is no address"
             second = "" if control is None else f" or the control endpoint at {control_host}, port {control_port}"
             raise ConfigError(

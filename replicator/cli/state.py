@@ -33,7 +33,7 @@ def show(
     With --json, one document:
       lock.epoch .run_id .holder      who may commit; no holder: nobody does
       objects[].status .message       how its last run ended
-      objects[].records .ids          rows alive, and the set of their ids as one number
+      objects[].records .ids          rows alive; the ids that its listings showed, as one number (`where` aside)
       objects[].bookmark              where the next window of events begins (of other objects: when they were listed)
       objects[].listed_at             the last listing that saw everything
       objects[].listings .oldest_listing

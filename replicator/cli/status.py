@@ -9,7 +9,7 @@ import typer
 
 from . import connection, documents, options
 from .objects import detected
-from .text import plural, table
+from .text import named, plural, table
 
 if TYPE_CHECKING:
     from replicator.settings import Settings
@@ -81,14 +81,14 @@ def state(target: Target, settings: Settings) -> dict[str, Any]:
 
 def _text(found: dict[str, Any], where: str) -> str:
     if not found["objects"]:
-        parts = [f"Nothing was replicated into {where} yet: run `replicator replicate`."]
+        parts = ["No object has a state here, as before a first run or after a reset: run `replicator replicate`."]
     else:
         late = ("inserts seen", "updates seen", "deletes seen")
         head = ("object", "status", "rows", "last complete listing (UTC)", "quarantined", *late)
         names = ("object", "status", "records", "listed_at", "quarantined")
         rows = ((*(each[name] for name in names), *_late(each["detection"])) for each in found["objects"])
         parts = [table(head, rows, numbers=("rows", "quarantined"))]
-    parts.append("\n".join(f"{each['object']}: {each['message']}" for each in found["objects"] if each["message"]))
+    parts.append("\n".join(named(each["object"], each["message"]) for each in found["objects"] if each["message"]))
     going = [
         f"Run {run['run']} ({run['holder']}) is going on since {run['started_at']:%Y-%m-%d %H:%M:%S} UTC."
         for run in found["running"]

@@ -38,6 +38,11 @@ def _cell(value: object) -> str:
             return " ".join(str(value).split())
 
 
+def named(name: str, sentence: str) -> str:
+    """The sentence behind the name of what it is about, with which it may begin itself."""
+    return f"{name}: {sentence.removeprefix(f'{name}: ')}"
+
+
 def plural(count: int, word: str) -> str:
     """1 request, 2 requests."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"

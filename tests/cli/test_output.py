@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from replicator.cli.app import app
 from replicator.sandbox import Sandbox
 from replicator.sandbox.server import running
 from tests.cli.running import TOKEN, Process, Run
+from tests.conftest import free_port
 
 SANDBOX = ("--region", "sandbox")
 
@@ -178,3 +180,36 @@ def test_every_document_has_its_times_in_one_form(replicator: Run) -> None:
         times = re.findall(r'"(20\d\d-\d\d-\d\d[T ][^"]+)"', told)
         assert times or words == "alerts", words
         assert not [time for time in times if not re.fullmatch(r"[-\d]+T[\d:.]+Z", time)], words
+
+
+@pytest.mark.parametrize("verb", ["worker", "daemon"])
+def test_a_queue_that_is_away_is_told_in_log_lines_of_the_format_that_was_asked_for(
+    process: Process, verb: str
+) -> None:
+    Path("replicator.toml").write_text(
+        f'region = "sandbox"\n[jobs.often]\nevery = "5s"\nobjects = ["Labels"]\n'
+        f'[fleet]\nqueue = "postgresql://nobody@127.0.0.1:{free_port()}/queue"\n'
+    )
+    assert process("replicate", "Labels").code == 0
+    with process.start(verb, "--log-format", "json") as started:
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(14)
+        started.terminate()
+        _, err = started.communicate(timeout=40)
+    ours = ("error: ", "stopping; ")
+    assert all(line.startswith(ours) or json.loads(line)["event"] for line in err.splitlines()), err
+    assert "cannot be reached: start it, or correct [fleet]." in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_sandbox_that_cannot_print_its_address_blames_no_port(process: Process) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "replicator", "sandbox", "--port", "0"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "error: Cannot write the output: no space left on device.\n")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from tests.cli.running import Run
+from replicator.sandbox import Sandbox
+from replicator.sandbox.faults import Faulty, fault_of_text
+from replicator.sandbox.server import running
+from tests.cli.running import TOKEN, Run
 
 
 def test_status_tells_the_last_complete_listing_of_each_object(replicator: Run, target_url: str) -> None:
@@ -123,3 +127,32 @@ def test_without_migrations_a_run_is_refused_until_they_are_applied(replicator: 
     assert outcome.code == 1
     assert replicator("schema", "apply", "Labels").code == 0
     assert replicator("replicate", "Labels").code == 0
+
+
+def test_after_a_reset_status_does_not_say_that_nothing_was_replicated(replicator: Run) -> None:
+    replicator("replicate", "Labels", "--region", "sandbox")
+    replicator("state", "reset", "core")
+    told = replicator("status").out
+    assert "No object has a state here, as before a first run or after a reset: run `replicator replicate`" in told
+
+
+def test_a_runs_times_are_told_in_one_form_and_names_once(replicator: Run) -> None:
+    Path("many.toml").write_text("[sandbox]\ncounts = { Labels = 60 }")
+    Path("few.toml").write_text("[sandbox]\ncounts = { Labels = 5 }")
+    replicator("replicate", "Labels", "--config", "many.toml", "--region", "sandbox")
+    run = replicator("replicate", "Labels", "--config", "few.toml", "--json", "--region", "sandbox").document["run_id"]
+    told = replicator("runs", run).out
+    assert re.search(r"^from [-\d]+ [:\d]+ to [-\d]+ [:\d]+ UTC", told, re.MULTILINE)
+    for shown in (told, replicator("status").out):
+        assert "\nLabels: 55 of 60 rows" in shown
+        assert "Labels: Labels" not in shown
+
+
+def test_what_a_token_may_not_see_is_told_once(replicator: Run) -> None:
+    weak = Faulty(Sandbox(token=TOKEN), [fault_of_text("listUsers:forbid")])
+    with running(weak) as url:
+        words = ("replicate", "Users", "--base-url", url)
+        outcome = replicator(*words, SEGMENT_TOKEN=TOKEN)
+    assert outcome.out.count("GET /users: ") == 1
+    (run,) = replicator("runs", "--json").document["runs"]
+    assert replicator("runs", run["id"]).out.count("GET /users: ") == 1
