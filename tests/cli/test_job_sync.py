@@ -90,6 +90,8 @@ def test_the_running_daemon_sends_what_is_edited_meanwhile(process: Process, wor
         wait_for(lambda: Path("replica.db").exists() and _filled(url))
         plan = edited(url)
         wait_for(lambda: name_in_segment(workspace, plan) == "Ours")
+        # Asked to stop before it has read back what it sent, it would have nothing to tell.
+        wait_for(lambda: rows(url, "SELECT id FROM _replicator_runs WHERE mode = 'push' AND status = 'done'"))
         lines = ended(started)
     sent = [line for line in lines if line["event"] == "edits sent" and line.get("done") == 1]
     assert [(line["connection"], line["job"]) for line in sent] == [("default", "both")]
