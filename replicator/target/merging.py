@@ -41,7 +41,7 @@ class Merge:
     table: Table
     publication: Publication
     now: datetime
-    #: Staged rows of one key count as one; any of them was true while the listing ran (I2).
+    #: Staged rows of one key count as one. Any of them was true while the listing ran (I2): always the same one is it.
     distinct: bool
 
     @cached_property
@@ -53,7 +53,6 @@ class Merge:
         if filled and (counts := self._as_before(staged)):
             return counts
         passed, filtered = self._filtered(staged)
-        # Before the others: a record that came twice and passed once is alive.
         left = self._bury(self._unwanted) if filled and filtered else 0
         withheld = tuple(self._withheld()) if filled else ()
         updated = self._update(self.vanished if filled else ()) if filled else 0
@@ -139,11 +138,10 @@ class Merge:
 
     @property
     def _unwanted(self) -> ColumnElement[bool]:
-        """Of a row: its record is there, and does not pass."""
-        same = self._staged_key == self._key
-        return (
-            select(literal(1)).select_from(self.stage.table).where(same, ~self._passes).correlate(self.table).exists()
-        )
+        """Of a row: its record is there, and does not pass, however often it came."""
+        mine = select(literal(1)).select_from(self.stage.table).where(self._staged_key == self._key)
+        fails, passes = (mine.where(which).correlate(self.table).exists() for which in (~self._passes, self._passes))
+        return and_(fails, ~passes)
 
     def _records(self, live: int, *, filled: bool, inserted: int) -> int:
         """How many distinct records the listing held; after a whole listing that is what is alive."""

@@ -35,7 +35,7 @@ def publish(stage: Stage, publication: Publication) -> Counts:
         filled = _readied_before(stage)
         try:
             counts = _attempt(stage, publication, filled=filled, distinct=False)
-        except IntegrityError:
+        except (IntegrityError, _Repeated):
             # A record came on two pages, or the table has a rule of its user's, which the second try meets again.
             counts = _publish_distinct(stage, publication, filled=filled)
         except _Moved as moved:
@@ -53,6 +53,10 @@ class _Moved(Exception):
     def __init__(self, vanished: int) -> None:
         super().__init__(vanished)
         self.vanished = vanished
+
+
+class _Repeated(Exception):
+    """Rows took what the listing shows of them, and it shows some twice: which of two was taken is chance."""
 
 
 def _publish_distinct(stage: Stage, publication: Publication, *, filled: bool | None) -> Counts:
@@ -107,8 +111,7 @@ def _publish(stage: Stage, publication: Publication, *, filled: bool | None, dis
         merge.agree(counts, filled=filled)
         duplicates = staged - counts.records - counts.filtered
         counts = replace(counts, duplicates=duplicates, kept=publication.kept)
-        if counts.absent and counts.duplicates and not publication.repeats:
-            raise _Moved(counts.absent)
+        _look_twice(counts, publication, distinct=distinct)
         _guard(name, counts, publication, merge)
         if counts.absent and not publication.confirmed:
             raise Unconfirmed
@@ -143,6 +146,14 @@ def _prove(name: str, counts: Counts, staged: int, promised: int) -> None:
         raise TargetError(
             f"{name}: {staged} rows were staged, but {counts} were published; nothing was changed. Run again."
         )
+
+
+def _look_twice(counts: Counts, publication: Publication, *, distinct: bool) -> None:
+    """Raises where records came twice, and what was published of them may not stand."""
+    if counts.absent and counts.duplicates and not publication.repeats:
+        raise _Moved(counts.absent)
+    if counts.updated and counts.duplicates and not distinct:
+        raise _Repeated
 
 
 def absentees(stage: Stage, publication: Publication) -> list[dict[str, Any]]:

@@ -125,6 +125,30 @@ def test_a_record_that_comes_twice_counts_once(plans_replica: Replica) -> None:
     assert plans_replica.rows()["plan_0004"]["name"] in {"Late", "Later", "Plan 4"}
 
 
+def test_of_two_records_of_one_key_the_same_one_is_kept_by_each_run(plans_replica: Replica) -> None:
+    listed = [*plans(3), plan(1, name="Another"), plan(1, name="A third")]
+    plans_replica.load(plans(1))
+    plans_replica.load(listed)
+    run, before, where = plans_replica, plans_replica.rows(), places(plans_replica)
+    for number, again in enumerate([listed, listed[::-1], listed], 2):
+        run = run.begin_run(f"run-{number}")
+        counts = run.load(again)
+        assert (counts.unchanged, counts.updated, counts.duplicates, counts.kept) == (3, 0, 2, 0)
+        assert (run.rows(), places(run)) == (before, where)
+
+
+def test_of_two_records_of_one_key_none_flips_where_others_are_missing_or_move(make: Make) -> None:
+    replica = make(RULES)
+    listed = {"p1": [*rules(2), {**rules(1)[0], "jsonSchema": {"another": "one"}}], "p2": rules(2)}
+    replica.load_partitions(listed)
+    before = replica.rows()
+    assert replica.load_partitions(listed, unfinished=["p2"]).updated == 0
+    assert replica.rows() == before
+    moved = replica.load_partitions({**listed, "p1": listed["p1"][:1] + listed["p1"][2:]})
+    assert (moved.updated, moved.deleted, moved.kept) == (0, 0, 1)
+    assert replica.rows() == before
+
+
 def test_records_that_come_twice_while_others_are_missing_bury_nothing(plans_replica: Replica) -> None:
     plans_replica.load(plans(25))
     counts = plans_replica.load([*plans(24), plan(3)])

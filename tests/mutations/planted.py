@@ -58,6 +58,13 @@ MUTATIONS = (
         PUBLISH + FAULTS,
     ),
     Mutation(
+        "take whichever of two records of one key comes first",
+        "target/publish.py",
+        "if counts.updated and counts.duplicates and not distinct:",
+        "if False:",
+        PUBLISH,
+    ),
+    Mutation(
         "an approval of deletions holds for every run",
         "target/decisions.py",
         '            self._end(connection, "deletes", mine, run_id)\n',

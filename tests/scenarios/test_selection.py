@@ -248,6 +248,21 @@ def test_a_row_that_no_longer_passes_leaves_and_is_back_once_it_does(replica: Re
     assert [bool(each["_deleted"]) for each in versions] == [False, True, False]
 
 
+def test_of_a_record_that_comes_twice_and_passes_once_the_row_stays_as_it_is(replica: Replica) -> None:
+    chosen = selections(objects={"Transformations": ObjectSettings(where={"enabled": True})})
+
+    def twice(found: list[Any]) -> list[Any]:
+        return [{**found[0], "enabled": True}, {**found[0], "enabled": False}, *found[1:]]
+
+    replica.network.on("/transformations", net.listing("transformations", twice))
+    replica.run("Transformations", selections=chosen)
+    before = replica.rows("transformations")
+    for _ in range(2):
+        again = result(replica.run("Transformations", selections=chosen), "Transformations")
+        assert (again.inserted, again.updated, again.deleted) == (0, 0, 0)
+        assert replica.rows("transformations") == before
+
+
 def test_conditions_that_leave_out_too_much_at_once_wait_for_a_persons_word(replica: Replica) -> None:
     words = ("TrackingPlans", "TrackingPlanRules")
     replica.run(*words)
