@@ -6,6 +6,7 @@ Cursors are opaque; ours for Paging.EACH is the JSON object {list: its cursor}, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -74,6 +75,17 @@ def _next(data: Mapping[str, Any], name: str) -> str | None:
     return str(found)
 
 
+def silent(listing: Listing, cursor: str | None, data: Mapping[str, Any]) -> list[str]:
+    """The lists of which the answer does not say whether there is more: their pagination is absent or null."""
+    match listing.paging:
+        case Paging.NONE:
+            return []
+        case Paging.CURSOR | Paging.BARE:
+            return [] if data.get("pagination") is not None else list(listing.items)
+        case Paging.EACH:
+            return [name for name in open_lists(listing, cursor) if data.get(f"{name}Pagination") is None]
+
+
 def marks(listing: Listing, cursor: str) -> set[str]:
     """What tells that this cursor was used: itself, or each list's own."""
     if listing.paging is not Paging.EACH:
@@ -97,4 +109,6 @@ def _total(pagination: Any) -> int | None:
     count = pagination.get("totalEntries") if isinstance(pagination, dict) else None
     if isinstance(count, float) and count.is_integer():
         count = int(count)
+    if isinstance(count, str):
+        count = int(count) if re.fullmatch("[0-9]{1,12}", count) else None
     return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from replicator.catalog.model import Detail, Listing, Paging, Shape, Stability
+from replicator.catalog.model import Detail, Listing, Shape, Stability
 from replicator.errors import NoPath, UnexpectedResponse
 
 from . import cursors
@@ -166,8 +166,8 @@ def _reader(listing: Listing, cursor: str | None) -> Callable[[Answer], Page]:
         data, plain = decode(answer.body, listing.items)
         records = _RECORDS[listing.shape](listing, data, cursor)
         following = cursors.following(listing, cursor, data)
-        if listing.paging in (Paging.CURSOR, Paging.BARE) and "pagination" not in data:
-            _refuse_cut_list(listing, records)
+        for name in cursors.silent(listing, cursor, data):
+            _refuse_cut_list(listing, _array(data, name))
         return Page(records, following, cursors.total(listing, data), plain, answer.date)
 
     return read
@@ -187,6 +187,8 @@ def peek(listing: Listing, cursor: str | None, answer: Answer) -> Peeked:
     try:
         data = _members(answer.body).data
         pagination = {name: msgspec.json.decode(raw) for name, raw in data.items() if name == "pagination"}
+        if cursors.silent(listing, cursor, pagination):
+            return Peeked(answer, b"", None, None)
         following = cursors.following(listing, cursor, pagination)
         return Peeked(answer, bytes(data[listing.items[0]]), following, cursors.total(listing, pagination))
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, OffContract):

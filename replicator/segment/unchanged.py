@@ -58,7 +58,7 @@ class Pages:
 
         def is_known(page: Peeked) -> bool:
             at = len(self._kept)
-            return at < len(known) and self._digest(page) == known[at]
+            return bool(page.records) and at < len(known) and self._digest(page) == known[at]
 
         pages = peeked(self.client, self.listing, params, stability=stability, is_known=is_known)
         for number, page in enumerate(pages, 1):

@@ -181,3 +181,30 @@ def test_another_selection_and_a_full_run_read_every_record(listed: Replica) -> 
         stages.clear()
         assert result(listed.run("Destinations", mask_key=b"another"), "Destinations").updated == RECORDS
     assert stages
+
+
+def test_a_full_page_that_no_longer_tells_whether_there_are_more_is_not_the_same(replica: Replica) -> None:
+    groups = [{"id": f"g{at}", "name": "n", "memberCount": 0} for at in range(1000)]
+
+    def only(pagination: Any) -> net.Fault:
+        return net.data(lambda found: found.update(userGroups=groups, pagination=pagination))
+
+    replica.network.on("/groups", only({"current": "MA=="}))
+    assert result(replica.run("UserGroups"), "UserGroups").inserted == 1000
+    replica.network.on("/groups", only(None))
+    one = result(replica.run("UserGroups"), "UserGroups")
+    assert (one.status, one.deleted) == ("failed", 0)
+    assert "a full page of 1000 records does not tell whether there are more" in (one.error or "")
+
+
+def test_pages_that_have_to_be_taken_apart_are_never_the_same(replica: Replica) -> None:
+    """Nobody compared their bytes."""
+
+    def spoiled(name: bytes) -> net.Fault:
+        body = b'{"data": {"userGroups": [{"id": "g", "name": "%s"}], "pagination": {"current": ""}, "more": NaN}}'
+        return net.raw(body % name)
+
+    replica.network.on("/groups", spoiled(b"before"))
+    assert result(replica.run("UserGroups"), "UserGroups").inserted == 1
+    replica.network.on("/groups", spoiled(b"after"))
+    assert result(replica.run("UserGroups"), "UserGroups").updated == 1

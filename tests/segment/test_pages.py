@@ -113,6 +113,15 @@ def test_a_full_page_without_pagination_may_be_cut_and_is_refused(connect: Conne
     assert len(records(connect(Answers({"things": [{}, {}]})), listing(paging=Paging.NONE))) == 2
 
 
+def test_a_full_page_whose_pagination_is_null_may_be_cut_and_is_refused(connect: Connect) -> None:
+    with pytest.raises(UnexpectedResponse, match="a full page of 2 records does not tell"):
+        read(connect(Answers({"things": [{}, {}], "pagination": None})), listing())
+    both = {"warehouses": [{}], "warehousesPagination": {}, "sources": [{}, {}], "sourcesPagination": None}
+    with pytest.raises(UnexpectedResponse, match="a full page of 2 records does not tell"):
+        read(connect(Answers(both)), CONSUMERS, credentialId="c")
+    assert len(records(connect(Answers(both | {"sources": [{}]})), CONSUMERS, credentialId="c")) == 2
+
+
 def test_each_kind_of_paging_has_its_own_parameters(connect: Connect) -> None:
     answers = Answers({"things": [], "pagination": {"next": "Mw=="}}, {"things": []})
     read(connect(answers), listing(query={"resourceType": "SOURCE"}), startTime="2026-01-01T00:00:00Z")
