@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 
 from replicator.crash import crashpoint
 from replicator.errors import (
+    Inaccessible,
     Interrupted,
+    NotFound,
     PutOff,
     RateLimited,
     SegmentError,
@@ -31,6 +33,7 @@ from . import retry
 from .answers import Again, Answer, Denied, Refused, judge, understood
 from .ask import Ask, Lost, Stability
 from .counters import Counters
+from .decode import decode
 from .exchange import Failed, Reply, Request, transport_to
 from .limits import POLL, Admission, Limits, Permit, Wait
 
@@ -161,7 +164,7 @@ class Client:
                 case Again(why=why):
                     return Lost(why)
                 case Denied() as denied:
-                    raise self._who_is_denied(denied)
+                    raise self._who_is_denied(ask, denied)
                 case SegmentError() as error:
                     raise error
         raise AssertionError("the last try raises")
@@ -178,7 +181,7 @@ class Client:
             case Again():
                 return verdict
             case Denied():
-                raise self._who_is_denied(verdict)
+                raise self._who_is_denied(ask, verdict)
             case SegmentError():
                 raise verdict
 
@@ -264,17 +267,19 @@ class Client:
         self._count(refused=1)
         return Again(refused.error, "Segment's rate limit is used up")
 
-    def _who_is_denied(self, denied: Denied) -> SegmentError:
-        """One request tells a token that lacks a permission from one that is no longer valid."""
-        ticket = self._admitted(_WHO_AM_I)
-        reply = self._exchange(_WHO_AM_I, ticket)
-        if isinstance(reply, Reply) and reply.status == 429:
-            self._limits.unanswered(ticket)
-        if isinstance(reply, Reply) and reply.status == 200:
-            return denied.inaccessible
-        if isinstance(reply, Reply) and reply.status == 401:
+    def _who_is_denied(self, ask: Ask, denied: Denied) -> SegmentError:
+        """Another question tells a token that lacks a permission from one that is no longer valid.
+
+        Raises where that has no answer either: then nobody knows.
+        """
+        if ask is _WHO_AM_I:
             self._revoked.set()
-        return denied.unauthorized
+            return denied.unauthorized
+        try:
+            self.fetch(_WHO_AM_I, lambda answer: decode(answer.body, ()))
+        except (Unauthorized, Inaccessible, NotFound):
+            return denied.unauthorized
+        return denied.inaccessible
 
     def _count(self, **more: float) -> None:
         for counters in self._counters:

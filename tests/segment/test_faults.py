@@ -178,12 +178,48 @@ def test_a_401_to_a_token_that_may_read_its_workspace_is_a_missing_permission(co
     assert sent == 2
 
 
-def test_a_401_whose_recheck_fails_does_not_condemn_the_token(connect: Connect) -> None:
-    with serving(in_turn(answer({}, 401), answer({}, 500), GOOD)) as server:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        [answer({}, 500)],
+        [answer({}, 503, Retry_After="1")],
+        [answer({}, 429, Retry_After="1")],
+        [RESET],
+        [answer(b"<html>", Content_Type="text/html")],
+        [answer({})],
+    ],
+)
+def test_whose_401_it_is_is_asked_again_like_anything_else(connect: Connect, fault: list[Step]) -> None:
+    error, sent = failure(connect, in_turn([answer({}, 401)], fault, [answer({"data": {"workspace": {}}})]))
+    assert type(error) is AccessDenied
+    assert str(error).startswith("GET /sources: ")
+    assert sent == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [(answer({}, 500), Unreachable), (answer(b"<html>", Content_Type="text/html"), UnexpectedResponse)],
+)
+def test_a_401_of_which_nobody_can_say_whose_it_is_does_not_condemn_the_token(
+    connect: Connect, fault: bytes, kind: type[SegmentError]
+) -> None:
+    def script(seen: Seen) -> list[Step]:
+        return [fault if seen.target == "/" else GOOD if seen.number else answer({}, 401)]
+
+    with serving(script) as server:
         client = connect(server.url)
-        with pytest.raises(Unauthorized):
+        with pytest.raises(SegmentError) as caught:
             read(client)
+        assert type(caught.value) is kind
+        assert not caught.value.stops_everything
         assert len(read(client)) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_token_that_may_not_even_read_its_workspace_is_not_accepted(connect: Connect, status: int) -> None:
+    error, sent = failure(connect, in_turn(answer({}, 401), answer({}, status)))
+    assert type(error) is Unauthorized
+    assert sent == 2
 
 
 def test_no_redirect_is_followed_and_only_its_host_is_told(connect: Connect) -> None:
