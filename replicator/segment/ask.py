@@ -14,6 +14,8 @@ from .exchange import Request
 Stability = Literal["stable", "beta", "alpha"]
 #: The spelling that the SDKs send (resources.md, "Versions and media types").
 _MEDIA = {"stable": "v1", "beta": "v1beta", "alpha": "v1alpha"}
+#: Characters of an encoded id or cursor: httpx sends addresses of 65,536, and servers take shorter ones.
+LONGEST = 30_000
 _AGENT = f"segment-replicator/{__version__}"
 
 

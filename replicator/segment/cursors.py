@@ -9,9 +9,12 @@ import json
 import re
 from collections.abc import Container, Mapping
 from typing import Any
+from urllib.parse import quote
 
+from replicator import exact
 from replicator.catalog.model import Listing, Paging
 
+from .ask import LONGEST
 from .decode import OffContract
 
 
@@ -72,7 +75,12 @@ def _next(data: Mapping[str, Any], name: str) -> str | None:
     # Space filters count their pages in numbers.
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise OffContract(f"`{name}.next` is neither a text nor a number")
-    return str(found)
+    cursor = str(found)
+    if not exact.is_plain(cursor):
+        raise OffContract(f"`{name}.next` holds a character that no address and no database takes")
+    if len(quote(cursor, safe="")) > LONGEST:
+        raise OffContract(f"`{name}.next` is {len(cursor)} characters long, too long for an address")
+    return cursor
 
 
 def silent(listing: Listing, cursor: str | None, data: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from replicator.catalog.model import Detail, Listing, Shape, Stability
 from replicator.errors import NoPath, UnexpectedResponse
 
 from . import cursors
+from .ask import LONGEST
 from .client import Answer, Ask
 from .decode import Broken, OffContract, decode
 
@@ -152,10 +153,12 @@ def _target(operation: str, path: str, params: Mapping[str, str]) -> tuple[str, 
 
     def encoded(found: re.Match[str]) -> str:
         value = params[found[1]]
+        quoted = quote(value, safe="", errors="surrogatepass")
         # An empty id would turn the get by id into the list, and dots into the path above.
-        if value in ("", ".", ".."):
-            raise NoPath(f"{operation}: the record above it has the id {value!r}, which no path can hold.")
-        return quote(value, safe="", errors="surrogatepass")
+        if value in ("", ".", "..") or len(quoted) > LONGEST:
+            which = repr(value) if len(value) <= 2 else f"of {len(value)} characters"
+            raise NoPath(f"{operation}: the record above it has an id {which}, which no path can hold.")
+        return quoted
 
     query = {name: value for name, value in params.items() if name not in named}
     return _PARAMETER.sub(encoded, path), query

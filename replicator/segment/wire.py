@@ -50,7 +50,9 @@ class Network:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 whole = collect(response.iter_raw(), headers.get("content-encoding", ""), self._max_body)
                 return whole if isinstance(whole, Failed) else Reply(response.status_code, headers, whole)
-        except (httpx.TransportError, httpx.InvalidURL, *_ERRORS) as error:
+        except httpx.InvalidURL as error:
+            return Failed(f"the address cannot be asked for ({error})", passing=False)
+        except (httpx.TransportError, *_ERRORS) as error:
             return _failed(error, seconds)
 
     def close(self) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, literal, make_url, select, text
 
-from replicator.errors import ConfigError, TargetUnusable
+from replicator.errors import ConfigError, TargetError, TargetUnusable
 from replicator.target.database import open_target
 from tests.contract.replica import Replica, plan, plans
 from tests.databases import Database, server
@@ -177,3 +177,13 @@ def test_a_deadlock_is_tried_again(plans_replica: Replica) -> None:
     with pytest.raises(TargetUnusable, match="five tries"):
         plans_replica.load([plan(9)], also=always, extent="none")
     assert len(tries) == 5
+
+
+@pytest.mark.kinds("postgresql")
+def test_a_value_that_the_driver_refuses_is_no_lost_connection(plans_replica: Replica) -> None:
+    """psycopg refuses NUL by itself: no SQLSTATE comes with that."""
+    target = plans_replica.target
+    with pytest.raises(TargetError) as caught, target.explained(), target.reading() as connection:
+        connection.execute(select(literal("a\0b")))
+    assert type(caught.value) is TargetError
+    assert "refused a statement" in sentence(caught)

@@ -222,6 +222,16 @@ def test_a_token_that_may_not_even_read_its_workspace_is_not_accepted(connect: C
     assert sent == 2
 
 
+def test_an_address_that_is_too_long_is_told_at_once(connect: Connect) -> None:
+    with serving(in_turn(GOOD)) as server:
+        with pytest.raises(UnexpectedResponse) as caught:
+            connect(server.url).get("listSources", "/sources", {"search": "x" * 70_000}, stability="stable", rate=None)
+        assert "URL too long" in str(caught.value)
+        assert "network" not in str(caught.value)
+        one_sentence(caught.value)
+        assert server.seen == []
+
+
 def test_no_redirect_is_followed_and_only_its_host_is_told(connect: Connect) -> None:
     to = "https://evil.example/steal?token=s3cret"
     error, sent = failure(connect, in_turn(answer(b"", 302, Location=to)))

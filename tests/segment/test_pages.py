@@ -106,6 +106,16 @@ def test_a_loop_back_to_the_cursor_that_a_run_resumed_from_is_seen(connect: Conn
         read(connect(answers), listing(), cursor="x")
 
 
+@pytest.mark.parametrize("cursor", ["a\0b", "a\ud800b", "A" * 70_000, "é" * 6_000], ids=lambda each: each[:3] + "…")
+def test_a_cursor_that_cannot_be_sent_or_kept_is_an_answer_off_the_contract(connect: Connect, cursor: str) -> None:
+    answers = Answers({"things": [], "pagination": {"next": cursor}})
+    with pytest.raises(UnexpectedResponse) as caught:
+        read(connect(answers), listing())
+    assert "GET /things: the answer is not what the API promises: `pagination.next`" in str(caught.value)
+    assert len(answers.targets) == 3
+    assert len(str(caught.value)) < 300
+
+
 def test_a_full_page_without_pagination_may_be_cut_and_is_refused(connect: Connect) -> None:
     assert len(records(connect(Answers({"things": [{}]})), listing())) == 1
     with pytest.raises(UnexpectedResponse, match="a full page of 2 records does not tell"):
@@ -116,7 +126,12 @@ def test_a_full_page_without_pagination_may_be_cut_and_is_refused(connect: Conne
 def test_a_full_page_whose_pagination_is_null_may_be_cut_and_is_refused(connect: Connect) -> None:
     with pytest.raises(UnexpectedResponse, match="a full page of 2 records does not tell"):
         read(connect(Answers({"things": [{}, {}], "pagination": None})), listing())
-    both = {"warehouses": [{}], "warehousesPagination": {}, "sources": [{}, {}], "sourcesPagination": None}
+    both: dict[str, Any] = {
+        "warehouses": [{}],
+        "warehousesPagination": {},
+        "sources": [{}, {}],
+        "sourcesPagination": None,
+    }
     with pytest.raises(UnexpectedResponse, match="a full page of 2 records does not tell"):
         read(connect(Answers(both)), CONSUMERS, credentialId="c")
     assert len(records(connect(Answers(both | {"sources": [{}]})), CONSUMERS, credentialId="c")) == 2

@@ -25,6 +25,14 @@ def test_an_id_that_would_change_the_path_is_never_sent(connect: Connect, value:
     assert answers.targets == []
 
 
+def test_an_id_that_is_longer_than_a_path_may_be_is_never_sent(connect: Connect) -> None:
+    answers = Answers({"source": {}})
+    with pytest.raises(NoPath, match="getSource: the record above it has an id of 70000 characters"):
+        record(connect(answers), SOURCE, {"sourceId": "E" * 70_000}, stability="stable")
+    assert answers.targets == []
+    assert record(connect(answers), SOURCE, {"sourceId": "E" * 10_000}, stability="stable") == {}
+
+
 @pytest.mark.parametrize(
     ("shape", "data", "expected"),
     [

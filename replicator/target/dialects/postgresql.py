@@ -10,6 +10,7 @@ from psycopg.types.string import TextLoader
 from sqlalchemy import DateTime, Text, event, func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.exc import DataError
 
 from replicator.catalog.model import Type
 from replicator.errors import TargetError, TargetUnusable
@@ -196,6 +197,8 @@ class PostgreSQL:
 
     def explain(self, error: DBAPIError, where: str) -> TargetError | None:
         state = getattr(error.orig, "sqlstate", None)
+        if state is None and isinstance(error, DataError):
+            return TargetError(refusal(where, {}, "the driver did not send it"))
         if state is None:
             return TargetUnusable(f"Cannot reach {where}: {_reason(str(error.orig))}.")
         if sentence := _SENTENCES.get(state):
