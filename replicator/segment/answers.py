@@ -133,6 +133,9 @@ class _Judge:
         return Again(self._error(UnexpectedResponse, f"{why}. {advice}"), why, tries=FEW)
 
     def _redirect(self) -> Verdict:
+        if self.status == 304:
+            advice = "Check the base URL, and whether a proxy that keeps answers stands between."
+            return self._error(UnexpectedResponse, f"it answers status 304, which nobody asked for. {advice}")
         try:
             host = urlsplit(self.reply.headers.get("location", "")).hostname
         except ValueError:

@@ -74,6 +74,7 @@ def decode(body: bytes, lists: Collection[str]) -> Data:
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict):
         raise OffContract("it has no data")
+    _refuse_errors(answer.get("errors"))
     return Data(data, plain)
 
 
@@ -122,10 +123,18 @@ def _piecemeal(body: bytes, lists: Collection[str]) -> dict[str, Any]:
     top = splitter.whole(body)
     if body[top.start : top.start + 1] != b"{":
         raise Unreadable("it is no JSON")
-    data = dict(splitter.members(body, top)).get("data")
+    found = dict(splitter.members(body, top))
+    data, errors = found.get("data"), found.get("errors")
     if data is None or body[data.start : data.start + 1] != b"{":
         raise OffContract("it has no data")
+    _refuse_errors(_one(body, errors) if errors else None)
     return {key: _member(body, span, key in lists) for key, span in splitter.members(body, data)}
+
+
+def _refuse_errors(errors: Any) -> None:
+    """The contract says that there is one or the other; nobody knows what such data lacks."""
+    if errors:
+        raise OffContract("it holds errors beside its data")
 
 
 def _member(body: bytes, span: Span, is_list: bool) -> Any:  # noqa: FBT001 - private

@@ -94,16 +94,19 @@ def _joined(chunks: Iterable[bytes], limit: int) -> bytes | Failed:
 def _gunzipped(chunks: Iterable[bytes], limit: int) -> bytes | Failed:
     inflate = zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
-    size = 0
+    size = received = 0
     try:
         for chunk in chunks:
-            if inflate.eof and chunk:
-                return Failed("the compressed answer goes on after its end")
-            part = inflate.decompress(chunk, limit - size + 1)
-            size += len(part)
-            if size > limit:
-                return _too_large(limit)
-            parts.append(part)
+            received, rest = received + len(chunk), chunk
+            while rest:
+                # RFC 1952: members may follow one another, and the content is that of all of them.
+                inflate = zlib.decompressobj(wbits=31) if inflate.eof else inflate
+                part = inflate.decompress(rest, limit - size + 1)
+                rest, size = inflate.unused_data, size + len(part)
+                # Members may be empty, too, and without end.
+                if size > limit or received > 2 * limit:
+                    return _too_large(limit)
+                parts.append(part)
     except zlib.error:
         return Failed("the compressed answer is broken")
     return b"".join(parts) if inflate.eof else Failed("the compressed answer was cut short")

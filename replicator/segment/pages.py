@@ -180,6 +180,7 @@ class _Members(msgspec.Struct):
     """An answer's `data`, as the bytes of each member."""
 
     data: dict[str, msgspec.Raw]
+    errors: Any = None
 
 
 _members = msgspec.json.Decoder(_Members).decode
@@ -188,9 +189,10 @@ _members = msgspec.json.Decoder(_Members).decode
 def peek(listing: Listing, cursor: str | None, answer: Answer) -> Peeked:
     """The page, undecoded. What is odd about it is for whoever decodes it to find."""
     try:
-        data = _members(answer.body).data
+        whole = _members(answer.body)
+        data = whole.data
         pagination = {name: msgspec.json.decode(raw) for name, raw in data.items() if name == "pagination"}
-        if cursors.silent(listing, cursor, pagination):
+        if whole.errors or cursors.silent(listing, cursor, pagination):
             return Peeked(answer, b"", None, None)
         following = cursors.following(listing, cursor, pagination)
         return Peeked(answer, bytes(data[listing.items[0]]), following, cursors.total(listing, pagination))

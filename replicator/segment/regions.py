@@ -51,9 +51,20 @@ def _problem(custom: str, parts: SplitResult) -> str | None:
         return "must hold no user name or password"
     if "?" in custom or "#" in custom:
         return "must hold no query and no fragment"
+    if not _is_name(parts.hostname):
+        return "has a host with a part that is empty or longer than 63 characters"
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         return "must be https: over http the token could be read on the way (http is for this machine alone)"
     return None
+
+
+def _is_name(host: str) -> bool:
+    """As whoever looks the host up is going to find: Python encodes each name with `idna`."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

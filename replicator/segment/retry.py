@@ -11,8 +11,8 @@ from typing import Any
 
 from .limits import Usage
 
-#: Nothing at Segment is limited for longer than a day; what says so is taken for garbage.
-LONGEST = 86_400.0
+#: Nobody is held back for longer than a day, whatever is asked for; what asks for years is taken for garbage.
+LONGEST, _GARBAGE = 86_400.0, 366 * 86_400.0
 _BASE, _CEILING = 0.5, 30.0
 
 
@@ -75,7 +75,7 @@ def _milliseconds(errors: list[dict[str, Any]]) -> float | None:
     value = data.get("msBeforeNext") if isinstance(data, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return _sane(value / 1000) if abs(value) <= LONGEST * 1000 else None
+    return _sane(value / 1000) if abs(value) <= _GARBAGE * 1000 else None
 
 
 def _until_reset(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -92,7 +92,7 @@ def _seconds_until(text: str, headers: Mapping[str, str], now: datetime) -> floa
 
 def _sane(seconds: float | None) -> float | None:
     """Zero says nothing: taken at its word it would be a hot loop."""
-    return seconds if seconds is not None and 0 < seconds <= LONGEST else None
+    return min(seconds, LONGEST) if seconds is not None and 0 < seconds <= _GARBAGE else None
 
 
 def _number(text: str) -> float | None:

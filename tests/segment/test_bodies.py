@@ -11,6 +11,7 @@ import zlib
 import pytest
 
 from replicator.errors import UnexpectedResponse, Unreachable
+from replicator.segment.exchange import Failed, collect
 from tests.segment.conftest import Connect
 from tests.segment.scripted import Step, answer, in_turn, serving
 from tests.segment.test_faults import HEAD, failure, read
@@ -50,6 +51,29 @@ def test_a_gzip_bomb_stops_at_the_cap_without_its_memory(connect: Connect) -> No
     assert "larger than 8 MiB" in str(error)
     assert sent == 1
     assert peak < 40 * 2**20
+
+
+def test_a_body_of_several_gzip_members_is_all_of_them_wherever_it_is_cut(connect: Connect) -> None:
+    """RFC 1952."""
+    whole = json.dumps({"data": {"sources": [{"id": "a"}] * 2}}).encode()
+    body = b"".join(map(gzip.compress, [whole[:20], b"", whole[20:]]))
+    for at in range(1, len(body), 7):
+        assert collect([body[:at], body[at:]], "gzip", 2**20) == whole
+    with serving(in_turn(answer(body, Content_Encoding="gzip"))) as server:
+        assert len(read(connect(server.url))[0].records) == 2
+
+
+def test_the_cap_holds_over_all_gzip_members() -> None:
+    one = gzip.compress(b" " * 2**19)
+    assert collect([one], "gzip", 2**20) == b" " * 2**19
+    for chunks in ([one * 3], [one] * 3, [gzip.compress(b"")] * 2**17):
+        refused = collect(chunks, "gzip", 2**20)
+        assert isinstance(refused, Failed)
+        assert "larger than 1 MiB" in refused.why
+        assert not refused.passing
+    cut = collect([one, one[:-4]], "gzip", 2**21)
+    assert isinstance(cut, Failed)
+    assert "cut short" in cut.why
 
 
 def test_an_endless_body_stops_at_the_cap(connect: Connect) -> None:

@@ -241,6 +241,27 @@ def test_no_redirect_is_followed_and_only_its_host_is_told(connect: Connect) -> 
     assert sent == 1
 
 
+def test_that_nothing_changed_is_no_redirect(connect: Connect) -> None:
+    error, sent = failure(connect, in_turn(b"HTTP/1.1 304 Not Modified\r\n\r\n"))
+    assert type(error) is UnexpectedResponse
+    assert "redirect" not in str(error)
+    assert "status 304" in str(error)
+    assert sent == 1
+
+
+@pytest.mark.parametrize("more", [b'{"message": "half of it failed"}', b"1e400"])
+@pytest.mark.parametrize("ending", [b"}", b',"x":NaN}'])
+def test_data_beside_errors_is_no_whole_answer(connect: Connect, more: bytes, ending: bytes) -> None:
+    spoiled = answer(BODY[:-1] + b',"errors":[' + more + b"]" + ending)
+    error, sent = failure(connect, in_turn(spoiled))
+    assert type(error) is UnexpectedResponse
+    assert "it holds errors beside its data" in str(error)
+    assert sent == 3
+    for none in (b"[]", b"null"):
+        with serving(in_turn(answer(BODY[:-1] + b',"errors":' + none + ending))) as server:
+            assert len(read(connect(server.url))) == 1
+
+
 @pytest.mark.parametrize("location", ["/elsewhere", "https://[", ""])
 def test_a_redirect_to_nowhere_is_told_all_the_same(connect: Connect, location: str) -> None:
     error, _ = failure(connect, in_turn(answer(b"", 301, Location=location)))

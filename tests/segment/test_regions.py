@@ -24,6 +24,7 @@ def test_an_unknown_region_is_refused_with_those_that_there_are() -> None:
         ("http://127.0.0.1:4010/", "http://127.0.0.1:4010"),
         ("http://localhost:4010", "http://localhost:4010"),
         ("http://[::1]:4010", "http://[::1]:4010"),
+        (f"https://{'a' * 63}.example.com.", f"https://{'a' * 63}.example.com."),
     ],
 )
 def test_another_server_may_be_named(given: str, used: str) -> None:
@@ -53,6 +54,9 @@ def test_another_server_may_be_named(given: str, used: str) -> None:
         "https://example.com\\@evil.example",
         "https://example.com\\evil",
         "https://[::1",
+        "https://api..segmentapis.com",
+        "https://.api.segmentapis.com",
+        f"https://{'a' * 64}.segmentapis.com",
         "",
     ],
 )

@@ -83,6 +83,12 @@ def test_whole_seconds_are_taken_at_their_word(seconds: int) -> None:
     assert asked({"retry-after": str(seconds)}) == seconds
 
 
+@pytest.mark.parametrize("long", ["86401", "90000", "2592000", in_seconds(90_000)])
+def test_who_asks_for_more_than_a_day_gets_a_day(long: str) -> None:
+    assert asked({"retry-after": long}) == retry.LONGEST
+    assert asked({}, {"msBeforeNext": 90_000_000}) == retry.LONGEST
+
+
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reading_of_a_date(text: str) -> None:
     date = retry.http_date(text)
