@@ -27,6 +27,9 @@ from .decode import Broken, OffContract, decode
 __all__ = ["Broken", "Fetches", "Page", "Peeked", "pages", "peek", "peeked", "record"]
 
 T = TypeVar("T")
+#: So many pages in a row may hold nothing and name a next one (reliability.md: H16).
+MOST_EMPTY = 1000
+_EMPTY: tuple[Any, ...] = ([], b"[]")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -59,12 +62,7 @@ class Peeked:
     total: int | None
 
 
-class _Paged(Protocol):
-    @property
-    def next(self) -> str | None: ...
-
-
-P = TypeVar("P", bound=_Paged)
+P = TypeVar("P", Page, Peeked)
 
 
 def pages(
@@ -110,7 +108,7 @@ def _walk(
     reader: Callable[[Listing, str | None], Callable[[Answer], P]],
 ) -> Iterator[P]:
     path, query = _target(listing.operation, listing.path, {**listing.query, **params})
-    seen = set[str]()
+    seen, empty = set[str](), 0
     while True:
         if cursor is not None:
             seen.update(cursors.marks(listing, cursor))
@@ -119,6 +117,12 @@ def _walk(
         if page.next is not None and cursors.repeats(listing, page.next, seen):
             raise UnexpectedResponse(
                 f"{ask.where}: the cursor of the next page was given before, so the listing would never end. "
+                "Run it again later; if it stays so, report this."
+            )
+        empty = empty + 1 if page.records in _EMPTY else 0
+        if page.next is not None and empty >= MOST_EMPTY:
+            raise UnexpectedResponse(
+                f"{ask.where}: {empty} pages in a row were empty and named a next one. "
                 "Run it again later; if it stays so, report this."
             )
         yield page

@@ -145,7 +145,11 @@ KEYS: Mapping[str, Key] = {
     "prefix": _NAME,
     "objects": Key(_words, "a list of objects and groups"),
     "history": Key(_words, "a list of objects and groups"),
-    "period": Key(months, "a month such as 2023-04, a range such as 2023-01..2023-06, or a list of those"),
+    "period": Key(
+        months,
+        "a month such as 2023-04, a range such as 2023-01..2023-06"
+        f" (at most {_MOST_MONTHS} months, the earlier one first), or a list of those",
+    ),
     "extended": _one_of("auto", "on", "off"),
     "reread_hours": _number(0, 24 * 366, float),
     "deletes": _one_of("soft", "hard"),

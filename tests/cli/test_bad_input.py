@@ -26,6 +26,8 @@ NO_PERIOD = ("DailyWorkspaceAPICallsUsage", "DailyPerSourceMTUUsage")
         (["replicate", "--", "--ful"], "There is no option --ful; did you mean --full?"),
         (["replicate", "Qqq"], 'No object or group is called "Qqq"; `replicator objects` lists them.'),
         (["replicate", "--period", "2023-4"], "--period is ['2023-4'], but must be a month such as 2023-04"),
+        (["replicate", "--period", "1999-01..2026-11"], "(at most 240 months, the earlier one first)"),
+        (["replicate", "--period", "2026-01..2025-12"], "(at most 240 months, the earlier one first)"),
         (["replicate", "--period", "2999-01"], "The month 2999-01 has not begun yet"),
         (["replicate", "--region", "mars"], "--region is 'mars', but must be one of us, eu, sandbox"),
         (["replicate", "--concurrency", "0"], "--concurrency is 0, but must be a whole number from 1 to 64"),

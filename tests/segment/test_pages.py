@@ -92,6 +92,19 @@ def test_an_empty_page_with_a_next_one_is_not_the_end(connect: Connect) -> None:
     assert records(connect(answers), listing()) == [{"id": "a"}]
 
 
+def test_empty_pages_without_end_end_in_an_error(connect: Connect) -> None:
+    def pages_of(*, every: int) -> Answers:
+        found = ([{"id": at}] * (at % every == 0) for at in range(1, 2_001))
+        made = [{"things": some, "pagination": {"next": f"c{at}"}} for at, some in enumerate(found)]
+        return Answers(*made, {"things": []})
+
+    endless = pages_of(every=10_000)
+    with pytest.raises(UnexpectedResponse, match=r"GET /things: 1000 pages in a row were empty and named a next one"):
+        read(connect(endless), listing())
+    assert len(endless.targets) == 1_000
+    assert len(records(connect(pages_of(every=999)), listing())) == 2
+
+
 @pytest.mark.parametrize("loop", ["xx", "xyx", "xyzy"])
 def test_a_cursor_that_comes_again_ends_in_an_error(connect: Connect, loop: str) -> None:
     answers = Answers(*({"things": [{"id": at}], "pagination": {"next": at}} for at in loop))
