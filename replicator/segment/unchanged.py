@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Answers are kept in memory, and a run that is killed meanwhile asks for them again: no more of them than this.
+#: Answers are kept in memory, and once a run is killed or fails meanwhile they are asked for again: no more than this.
 MOST_BYTES, MOST_SECONDS = 32 * 2**20, 30.0
 
 
