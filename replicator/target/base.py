@@ -33,6 +33,7 @@ from sqlalchemy import column as bare_column
 from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -118,9 +119,13 @@ class Base:
         return or_(self.unedited, and_(~self.known, ~self.local))
 
     def updatable(self, published: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
-        """Of a row: it may take the `published` values. Without a base it must have them already, but for our own."""
+        """Of a row: it may take the `published` values. Without a base it must have them already, but for our own.
+
+        One that is marked as deleted and has a base was marked by a person: that is a wish, and stays.
+        """
         equal = [self.table.c[name].is_not_distinct_from(published[name]) for name in self.compared]
-        return or_(self.table.c._deleted_at.is_not(None), self.unedited, and_(~self.known, ~self.local, *equal))
+        bare, returned = and_(~self.known, ~self.local, *equal), and_(~self._alive, ~self.known)
+        return or_(returned, and_(self._alive, self.unedited), bare)
 
     def unwanted(self, staged_key: ColumnElement[Any], source: Any) -> ColumnElement[bool]:
         """Of a staged row: it has a base, so that a row which is not there was deleted by a person."""
@@ -140,11 +145,21 @@ class Base:
         What the run wrote before may have been edited since.
         """
         alive = self.table.c._deleted_at.is_(None)
+        mine: tuple[ColumnElement[bool], ...]
         mine = (self.table.c._run_id == run_id, or_(self.table.c._synced_at == now, self.table.c._deleted_at == now))
+        names = self._stored(connection)
         if self.is_filled(connection):
             moved = select(self.table.c[self.key]).where(*mine)
+            if set(names) - {each.key for each in self.base.columns}:
+                self._follow(connection, *mine, alive)
+                moved, mine = moved.where(~alive), (*mine, ~self.known)
             connection.execute(delete(self.base).where(self.base.c[self.key].in_(moved)))
-        self._insert(connection, *mine, alive)
+        self._insert(connection, names, *mine, alive)
+
+    def _follow(self, connection: Connection, *mine: ColumnElement[bool]) -> None:
+        """A column that is not selected now keeps its base: whether it was edited shows once it is selected again."""
+        values = {each.key: self.table.c[each.key] for each in self.base.columns}
+        connection.execute(update(self.base).values(values).where(self._same, *mine))
 
     def adopt(self, connection: Connection, source: Any, published: dict[str, ColumnElement[Any]]) -> None:
         """Rows without a base that are as their record is now get one."""
@@ -153,10 +168,9 @@ class Base:
             return
         equal = [self.table.c[name].is_not_distinct_from(published[name]) for name in self.compared]
         same = select(literal(1)).select_from(source).where(source.c[self.key] == self.table.c[self.key], *equal)
-        self._insert(connection, *bare, same.correlate(self.table).exists())
+        self._insert(connection, self._stored(connection), *bare, same.correlate(self.table).exists())
 
-    def _insert(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
-        names = self._stored(connection)
+    def _insert(self, connection: Connection, names: Sequence[str], *conditions: ColumnElement[bool]) -> None:
         whole = Table(self.base.name, MetaData(), *(Column(name) for name in names), schema=self.base.schema)
         known = {each.name: each for each in self.table.columns}
         columns = (known[name] if name in known else bare_column(name) for name in names)

@@ -189,9 +189,10 @@ class Merge:
         published = self._published(source)
         values = {name: self._kept(name, new) for name, new in published.items() if name != key}
         values |= {name: self.table.c[name] for name in vanished}
-        other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]
+        # A person may have emptied either.
+        other = [table.c._fingerprint.is_distinct_from(source.c._fingerprint), table.c._deleted_at.is_not(None)]
         if "_partition" in source.c:
-            other.append(table.c._partition != source.c._partition)
+            other.append(table.c._partition.is_distinct_from(source.c._partition))
         whole = self.publication.extent == "whole" and not self.distinct
         own = self.stage.target.dialect.read_through(self._key) if whole else self._key
         ours = {"_synced_at": self.now, "_run_id": self.publication.run_id, "_deleted_at": None}

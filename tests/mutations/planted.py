@@ -158,14 +158,14 @@ MUTATIONS = (
     Mutation(
         "a record that returns stays deleted",
         "target/merging.py",
-        "other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]",
-        "other = [table.c._fingerprint != source.c._fingerprint]",
+        "other = [table.c._fingerprint.is_distinct_from(source.c._fingerprint), table.c._deleted_at.is_not(None)]",
+        "other = [table.c._fingerprint.is_distinct_from(source.c._fingerprint)]",
         PUBLISH + INCREMENTAL,
     ),
     Mutation(
         "every row is written again",
         "target/merging.py",
-        "other = [table.c._fingerprint != source.c._fingerprint, table.c._deleted_at.is_not(None)]",
+        "other = [table.c._fingerprint.is_distinct_from(source.c._fingerprint), table.c._deleted_at.is_not(None)]",
         "other = [table.c._fingerprint.is_not(None)]",
         PUBLISH,
     ),
@@ -424,8 +424,8 @@ MUTATIONS = (
     Mutation(
         "push: a row without a base is overwritten",
         "target/base.py",
-        "and_(~self.known, ~self.local, *equal))",
-        "and_(~self.known, ~self.local))",
+        "bare, returned = and_(~self.known, ~self.local, *equal),",
+        "bare, returned = and_(~self.known, ~self.local),",
         EDITS,
     ),
     Mutation(

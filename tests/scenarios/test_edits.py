@@ -84,6 +84,31 @@ def test_a_deleted_plan_does_not_come_back_and_is_a_wish_to_delete(replica: Repl
     assert [(each.kind, each.id) for each in pending(replica, "TrackingPlans")] == [("delete", first["id"])]
 
 
+@pytest.mark.parametrize("table", ["tracking_plans", "tracking_plan_rules"])
+def test_a_row_that_somebody_marks_as_deleted_does_not_come_back_and_is_a_wish_to_delete(
+    replica: Replica, table: str
+) -> None:
+    replica.run(*PLANS)
+    name, key = (PLANS[0], "id") if table == "tracking_plans" else (PLANS[1], "_key")
+    mine = replica.rows(table, f"ORDER BY {key}")[0]
+    replica.do(f"UPDATE {table} SET _deleted_at = CURRENT_TIMESTAMP WHERE {key} = :key", key=mine[key])
+    plan_id = mine.get("tracking_plan_id", mine["id"] if key == "id" else None)
+    replica.network.write("PATCH", f"/tracking-plans/{plan_id}", {"description": "Theirs"})
+    for _ in range(2):
+        assert {each.status for each in replica.run(*PLANS, full=True).objects} == {"done"}
+        assert mine[key] not in {row[key] for row in replica.live(table)}
+        assert [(each.kind, each.id) for each in pending(replica, name)] == [("delete", mine[key])]
+
+
+def test_a_row_without_a_fingerprint_follows_the_workspace(replica: Replica) -> None:
+    replica.run("TrackingPlans")
+    first = plan(replica)
+    replica.do("UPDATE tracking_plans SET _fingerprint = NULL WHERE id = :id", id=first["id"])
+    replica.network.write("PATCH", f"/tracking-plans/{first['id']}", {"name": "Theirs"})
+    assert result(replica.run("TrackingPlans"), "TrackingPlans").updated == 1
+    assert plan(replica)["name"] == "Theirs"
+
+
 def test_c5_what_both_sides_deleted_is_forgotten(replica: Replica) -> None:
     replica.run("TrackingPlans")
     first = plan(replica)
@@ -230,3 +255,21 @@ def test_a_column_that_was_not_selected_for_a_while_is_no_edit(replica: Replica,
     assert pending(replica, "SourceFunctions") == []
     row = replica.rows("source_functions", "ORDER BY id")[0]
     assert (row["code"], row["description"]) == ("// theirs", "Theirs too")
+
+
+@pytest.mark.parametrize("less", [{"selections": selections({"SourceFunctions.description"})}, {"extended": "off"}])
+def test_an_edit_of_a_column_that_was_not_selected_for_a_while_stays_an_edit(
+    replica: Replica, less: dict[str, Any]
+) -> None:
+    replica.run("SourceFunctions")
+    first = replica.rows("source_functions", "ORDER BY id")[0]
+    column = "code" if "extended" in less else "description"
+    replica.do(f"UPDATE source_functions SET {column} = '// ours' WHERE id = :id", id=first["id"])
+    replica.run("SourceFunctions", **less)
+    replica.network.write("PATCH", f"/functions/{first['id']}", {"logoUrl": "https://theirs.example/logo.png"})
+    replica.run("SourceFunctions", **less)
+    assert replica.rows("source_functions", "ORDER BY id")[0]["logo_url"] == "https://theirs.example/logo.png"
+    replica.run("SourceFunctions")
+    assert replica.rows("source_functions", "ORDER BY id")[0][column] == "// ours"
+    (edit,) = pending(replica, "SourceFunctions")
+    assert [(each.name, each.base, each.local) for each in edit.fields] == [(column, first[column], "// ours")]
