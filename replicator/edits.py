@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import inspect, select, update
 
+from replicator import exact
+from replicator.catalog.model import Type
 from replicator.convert import sent
 from replicator.merge.values import alike, holds_mask
 from replicator.target.base import Base, bound
+from replicator.target.unanswered import unanswered
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -57,6 +60,7 @@ def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Ed
     if base is None:
         return
     found = [_update(layout, row) for row in _rows(connection, base.changed)]
+    found = _with_taken_back(found, _taken_back(target, connection, layout, base))
     found += [_create(layout, row) for row in _rows(connection, base.created)]
     found += [_other(layout, row, "delete") for row in _rows(connection, base.deleted)]
     found += [_other(layout, row, "unknown") for row in _rows(connection, base.bare)]
@@ -74,6 +78,15 @@ def agreed_rules(target: Target, connection: Connection, layout: Layout, plan: s
     )
     rows = [[_value(layout, row, "base", name) for name in names] for row in _rows(connection, query)]
     return {tuple(identity): schema for *identity, schema in rows}
+
+
+def missing(target: Target, connection: Connection, layout: Layout, keys: Collection[str]) -> set[str]:
+    """Those of the keys that no live row has; none where the object has no table."""
+    base = _present(target, connection, layout) if keys else None
+    if base is None:
+        return set()
+    mine = (base.table.c[base.key].in_(keys), base.table.c._deleted_at.is_(None))
+    return set(keys) - set(connection.execute(select(base.table.c[base.key]).where(*mine)).scalars())
 
 
 def respell(target: Target, lease: Lease, layout: Layout) -> None:
@@ -94,6 +107,58 @@ def respell(target: Target, lease: Lease, layout: Layout) -> None:
             values = {name: bound(base.base.c[name], row[f"local_{name}"]) for name in base.compared}
             mine = base.base.c[base.key] == row[f"base_{base.key}"]
             connection.execute(update(base.base).where(mine).values(**values))
+
+
+def keep_taken_back(target: Target, lease: Lease, layout: Layout) -> None:
+    """Lets the base take over what was sent to no known effect and was taken back here, lest a run bring it again.
+
+    For a run, as above.
+    """
+    base = Base.of(target, layout)
+    if base is None:
+        return
+    with target.reading() as connection:
+        found = list(_taken_back(target, connection, layout, base))
+    if not found:
+        return
+    with target.begin() as connection:
+        lease.check(connection)
+        for edit in found:
+            values = {each.name: bound(base.base.c[each.name], _raw(layout, each)) for each in edit.fields}
+            connection.execute(update(base.base).where(base.base.c[base.key] == edit.id).values(**values))
+
+
+def _taken_back(target: Target, connection: Connection, layout: Layout, base: Base) -> Iterator[Edit]:
+    """Of rows, the columns that are as they were before a write that may have had its effect: its value is the base."""
+    open_ = unanswered(target, connection, layout.object.name)
+    for row in _rows(connection, base.beside(open_.keys())) if open_ else ():
+        writes = open_[row[f"base_{base.key}"]].items()
+        pairs = [(_field(layout, row, name), values) for name, values in writes if f"base_{name}" in row]
+        before = [
+            replace(field, base=values[-1][1])
+            for field, values in pairs
+            if alike(field.base, field.local) and not alike(field.local, values[-1][1])
+        ]
+        if before:
+            why = [reason for each in before for reason in _refusals(layout, each)]
+            edit = _edit(layout, row, "update", "base", tuple(before), why)
+            now = {each.name: each.base for each in before if each.name in edit.known_as}
+            yield replace(edit, known_as={**edit.known_as, **now})
+
+
+def _with_taken_back(found: Sequence[Edit | None], taken_back: Iterator[Edit]) -> list[Edit | None]:
+    mine = {each.id: each for each in found if each}
+    for edit in taken_back:
+        other = mine.get(edit.id, replace(edit, fields=(), refused=()))
+        fields, refused = (*other.fields, *edit.fields), (*other.refused, *edit.refused)
+        mine[edit.id] = replace(edit, fields=fields, refused=refused)
+    return list(mine.values())
+
+
+def _raw(layout: Layout, field: Field) -> Any:
+    """The base's value as the database has it."""
+    is_json = layout.object.column(field.name).type is Type.JSON
+    return exact.dump(field.base) if is_json and field.base is not None else field.base
 
 
 def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from replicator import exact, masks
 from replicator.about import Threads, about
 from replicator.due import ALWAYS
-from replicator.edits import respell
+from replicator.edits import keep_taken_back, respell
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, MassDeletion, NeedsPerson, PutOff, ReplicatorError
 from replicator.hints import TRAIL, Hints, Moved
@@ -186,6 +186,7 @@ class Lanes:
         encoder = Encoder(layout, self.mask, around.mask_key)
         if thing.editable:
             respell(around.target, around.lease, layout)
+            keep_taken_back(around.target, around.lease, layout)
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
         pool, store = Threads(around.options.concurrency, "request"), Threads(1, "store")
         try:

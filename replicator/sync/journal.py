@@ -14,6 +14,7 @@ from replicator import exact
 from replicator.merge.values import alike
 from replicator.target.base import SAID
 from replicator.target.lease import holder
+from replicator.target.unanswered import is_open
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: What is said of a write whose push was killed before it knew the answer; an edit that is left is looked at anew.
 KILLED = "its push was killed before it knew Segment's answer"
+
+#: What is said of a write whose answer was lost, once the record was looked at and settled.
+SEEN = "its answer was lost; what came of it was seen later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +128,18 @@ class Journal:
 
     def intent(self, connection: Connection, name: str, record_id: str) -> Intent | None:
         """The creation of that record that is open since an earlier run was cut off, or its answer lost."""
+        return self.intents(connection, name).get(record_id)
+
+    def intents(self, connection: Connection, name: str) -> dict[str, Intent]:
+        """Those of the object, by record; of several of one record, the first."""
         table = self.books.push_journal
-        mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
-        open_ = (table.c.action == "create", table.c.status.in_(("sent", "lost")))
-        row = connection.execute(
-            select(table.c.id, table.c.known_ids, table.c.after)
-            .where(*mine, *open_)
-            .order_by(table.c.began_at)
-            .limit(1)
-        ).first()
-        if row is None:
-            return None
-        sent = {name: value for name, value in exact.load(row.after).items() if name not in SAID}
-        return Intent(row.id, frozenset(exact.load(row.known_ids or "[]")), sent)
+        mine = (table.c.scope == self.scope, table.c.object == name, table.c.action == "create", is_open(table))
+        query = select(table.c.id, table.c.record_id, table.c.known_ids, table.c.after).where(*mine)
+        found: dict[str, Intent] = {}
+        for row in connection.execute(query.order_by(table.c.began_at.desc())):
+            sent = {name: value for name, value in exact.load(row.after).items() if name not in SAID}
+            found[row.record_id] = Intent(row.id, frozenset(exact.load(row.known_ids or "[]")), sent)
+        return found
 
     def noted(self, connection: Connection, name: str) -> frozenset[str]:
         """The records of the object of which `intent` or `ignored` may have something to say; most have nothing."""
@@ -144,14 +147,6 @@ class Journal:
         mine = (table.c.scope == self.scope, table.c.object == name)
         said = table.c.status.in_(("sent", "lost", "ignored"))
         return frozenset(connection.execute(select(table.c.record_id).where(*mine, said).distinct()).scalars())
-
-    def sent(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
-        """By column, what a write that was cut off found and what it sent: nobody knows whether it had its effect."""
-        table = self.books.push_journal
-        open_ = self.open_writes(connection, name, record_id)
-        rows = connection.execute(select(table.c.before, table.c.after).where(table.c.id.in_(open_))).all()
-        pairs = [(exact.load(row.before), exact.load(row.after)) for row in rows]
-        return {name: (before.get(name), value) for before, after in pairs for name, value in after.items()}
 
     def ignored(self, connection: Connection, name: str, record_id: str) -> dict[str, tuple[Any, Any]]:
         """By column, the value that Segment took no notice of when it was sent last, and the one that it kept."""
@@ -178,8 +173,11 @@ class Journal:
         """The rows of writes of that record of which nobody knows whether they had their effect."""
         table = self.books.push_journal
         mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
-        open_ = (table.c.action.in_(("create", "update")), table.c.status.in_(("sent", "lost")))
-        return list(connection.execute(select(table.c.id).where(*mine, *open_)).scalars())
+        return list(connection.execute(select(table.c.id).where(*mine, is_open(table))).scalars())
+
+    def settle(self, connection: Connection, name: str, record_id: str) -> None:
+        """Row and base are what both sides have now: what came of earlier writes is of no consequence any more."""
+        self.end(connection, self.open_writes(connection, name, record_id), "done", SEEN)
 
     def undeployed(self, connection: Connection) -> list[tuple[str, str]]:
         """Row and function id of each deployment that is wanted and not done."""

@@ -74,6 +74,7 @@ class Push(Records):
             self.settling.agree(connection, _less(edit_of(step), ignored))
             self.journal.overrule(connection, step)
             self.journal.end(connection, [journal_id], "ignored" if ignored else "done", why, request_id=sent)
+            self.journal.settle(connection, step.object, step.id)
             if deploys:
                 self.journal.intend(connection, step, "deploy")
         error = self.read_back(step.id, record, deploys=deploys)
@@ -115,6 +116,7 @@ class Push(Records):
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)
             self.journal.overrule(connection, step)
+            self.journal.settle(connection, step.object, step.id)
             if edit.kind == "delete":
                 self.settling.forget(connection, edit.id)
             elif record is None:
@@ -151,6 +153,7 @@ class Push(Records):
             if self.sending.rules:
                 self.sending.rules.go_with(connection, step.id)
             self.journal.end(connection, journal_ids, "done", request_id=request_id)
+            self.journal.settle(connection, step.object, edit_of(step).id)
 
     def _adopt(self, step: Step) -> Done:
         edit = edit_of(step)

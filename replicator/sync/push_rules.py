@@ -91,8 +91,7 @@ class PushRules:
         if step.id in self.unsettled:
             journal_id, request_id = self.unsettled.pop(step.id)
             journal.end(connection, [journal_id], "done", request_id=request_id)
-        if step.action == "adopt":
-            journal.end(connection, journal.open_writes(connection, step.object, step.id), "done")
+        journal.settle(connection, step.object, step.id)
 
     def _settle(self, connection: Connection, step: Step, rows: Sequence[Row]) -> None:
         edit, settling = edit_of(step), self.sending.settling

@@ -73,6 +73,7 @@ def resolve(
                 lease.check(connection)
                 table = ledger.books.conflicts
                 connection.execute(delete(table).where(table.c.id == conflict))
+                journal.settle(connection, str(row["object"]), str(row["record_id"]))
                 by, record = who or " ".join(holder().split(" ")[:3]), str(row["record_id"])
                 Decisions(target).keep(connection, "resolve", str(row["object"]), by, side, record)
         except BaseException as error:

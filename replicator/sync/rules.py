@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replicator.partitions import Partition
     from replicator.sync.model import Action, Step
     from replicator.sync.remote import Remote
+    from replicator.target.unanswered import Sent
 
 #: Of no consequence where an object has no window.
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,6 +31,18 @@ def listing_of(plan: str) -> Partition:
     return one
 
 
+def as_named(edit: Edit, sent: Sent, remote: Remote) -> Edit:
+    """By the name that the workspace has: a rename that was cut off may have had its effect, and been changed since."""
+    known, writes = edit.known_as, sent.get("key", ())
+    names = [known.get("key"), *(after for _, after in reversed(writes)), *(before for before, _ in writes)]
+    there = (name for name in names if remote.rule({**known, "key": name}) is not None)
+    name = next(there, None) if writes else None
+    if name is None or edit.kind == "create":
+        return edit
+    fields = tuple(replace(each, base=name) if each.name == "key" else each for each in edit.fields)
+    return replace(edit, known_as={**known, "key": name}, fields=fields)
+
+
 def rule_step(step: Step, edit: Edit, remote: Remote) -> Step:
     """What is particular to rules: they need their plan, they can be renamed, and an upsert also makes a new one."""
     if step.action == "refused":
@@ -38,7 +51,7 @@ def rule_step(step: Step, edit: Edit, remote: Remote) -> Step:
         action: Action = "refused" if edit.kind == "create" else "conflict"
         return replace(step, action=action, changes=(), reason="its tracking plan is not in the workspace", requests=0)
     key = next((each for each in edit.fields if each.name == "key"), None)
-    if edit.kind == "update" and key is not None:
+    if edit.kind == "update" and key is not None and key.local != edit.known_as.get("key"):
         return _renamed(step, edit, remote, str(key.local))
     if edit.kind != "create" and step.action == "create":
         return replace(step, action="update")

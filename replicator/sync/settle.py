@@ -170,7 +170,10 @@ class Settling:
         ours |= {"_partition": made["_partition"]} if "_partition" in made else {}
         now = self.target.dialect.now(connection)
         statement = update(base.table).where(base.table.c[base.key] == edit.id)
-        connection.execute(statement.values(**ours, _synced_at=now, _fingerprint=""))
+        if not connection.execute(statement.values(**ours, _synced_at=now, _fingerprint="")).rowcount:
+            # It was deleted since: only a base is left, which is a wish to delete what was made of it.
+            kept = {name: value for name, value in ours.items() if name in base.base.c}
+            connection.execute(insert(base.base).values(**kept))
         return replace(edit, id=key, kind="update")
 
     def _is_edited(self, connection: Connection, key: str) -> bool:

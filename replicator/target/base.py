@@ -33,7 +33,7 @@ from sqlalchemy import column as bare_column
 from replicator.target.schema import column, object_table, once, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -196,8 +196,16 @@ class Base:
     def changed(self) -> Any:
         """A query of the rows that were updated, beside their bases."""
         differs = or_(*(self.table.c[name].is_distinct_from(self.base.c[name]) for name in self.compared))
+        return self._both.where(differs)
+
+    def beside(self, keys: Collection[str]) -> Any:
+        """A query of those rows beside their bases."""
+        return self._both.where(self.table.c[self.key].in_(keys))
+
+    @property
+    def _both(self) -> Any:
         both = self.table.join(self.base, self._same)
-        return select(*self._ours, *self._bases).select_from(both).where(self._alive, differs)
+        return select(*self._ours, *self._bases).select_from(both).where(self._alive)
 
     @cached_property
     def created(self) -> Any:
