@@ -17,6 +17,8 @@ from replicator.target.lease import holder
 from replicator.target.unanswered import is_open
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from replicator.edits import Edit
@@ -205,13 +207,15 @@ class Journal:
         mine = (table.c.scope == self.scope, table.c.action == "connect", table.c.record_id == was)
         connection.execute(update(table).where(*mine).values(record_id=now))
 
-    def deleted(self, connection: Connection, name: str, record_id: str) -> dict[str, Any] | None:
-        """The columns of a record that was deleted through here, as it was then."""
+    def deleted(self, connection: Connection, name: str, record_id: str) -> tuple[datetime, dict[str, Any]] | None:
+        """When a record was deleted through here, and its columns as they were then."""
         table = self.books.push_journal
         mine = (table.c.scope == self.scope, table.c.object == name, table.c.record_id == record_id)
-        query = select(table.c.before).where(*mine, table.c.action == "delete", table.c.status == "done")
-        before = connection.execute(query.order_by(table.c.began_at.desc()).limit(1)).scalar()
-        return exact.load(before) if before else None
+        query = select(table.c.began_at, table.c.before).where(
+            *mine, table.c.action == "delete", table.c.status == "done"
+        )
+        row = connection.execute(query.order_by(table.c.began_at.desc()).limit(1)).first()
+        return (row.began_at, exact.load(row.before)) if row and row.before else None
 
     def conflicts(self, connection: Connection, name: str | None = None) -> list[dict[str, Any]]:
         """What a person has to decide, newest first."""

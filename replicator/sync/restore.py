@@ -85,10 +85,11 @@ class _Restoring:
         key = self._add(layout, found, {})
         if thing.name != "TrackingPlans":
             return Restored(key, 0, ())
-        sources = self._sources(identifier)
+        went = at or self._went(layout, identifier)
+        sources = tuple(str(row["id"]) for row in self._children(SOURCES, identifier, went))
         if sources:
-            Journal(self.target, self.ledger.books, self.ledger.run_id).want_sources(self.connection, key, sources)
-        return Restored(key, self._rules(identifier, key, at), sources)
+            self._journal.want_sources(self.connection, key, sources)
+        return Restored(key, self._rules(identifier, key, at, went), sources)
 
     def _refuse_twice(self, layout: Layout, identifier: str, found: Mapping[str, Any]) -> None:
         table = object_table(self.target, layout)
@@ -116,36 +117,43 @@ class _Restoring:
                 return dict(found)
         if at is not None:
             return None
-        journal = Journal(self.target, self.ledger.books, self.ledger.run_id)
-        before = journal.deleted(self.connection, layout.object.name, identifier)
-        return None if before is None else _as_stored(layout, before)
+        deleted = self._journal.deleted(self.connection, layout.object.name, identifier)
+        return None if deleted is None else _as_stored(layout, deleted[1])
 
-    def _rules(self, plan: str, key: str, at: datetime | None) -> int:
+    @property
+    def _journal(self) -> Journal:
+        return Journal(self.target, self.ledger.books, self.ledger.run_id)
+
+    def _went(self, layout: Layout, identifier: str) -> datetime | None:
+        """When the record was deleted, as far as is known."""
+        table = object_table(self.target, layout)
+        if row := self._first(table, table.c.id == identifier):
+            marked: datetime | None = row["_deleted_at"]
+            return marked
+        deleted = self._journal.deleted(self.connection, layout.object.name, identifier)
+        return None if deleted is None else deleted[0]
+
+    def _rules(self, plan: str, key: str, at: datetime | None, went: datetime | None) -> int:
         layout = layout_of(by_name[RULES], self.options)
         versions = history.history_table(self.target, layout)
-        table = object_table(self.target, layout)
         if at is not None and self._exists(versions):
             alive = (history.holds(versions, at), versions.c._deleted.is_(False))
             rows = self._all(versions, versions.c.tracking_plan_id == plan, *alive)
-        elif self._exists(table):
-            rows = self._all(table, table.c.tracking_plan_id == plan)
-            # Rules that went before their plan did are no part of it.
-            last = max((row["_deleted_at"] for row in rows if row["_deleted_at"]), default=None)
-            rows = [row for row in rows if row["_deleted_at"] in (None, last)]
         else:
-            rows = []
+            rows = self._children(RULES, plan, went)
         for row in rows:
             self._add(layout, row, {"tracking_plan_id": key})
         return len(rows)
 
-    def _sources(self, plan: str) -> tuple[str, ...]:
-        table = object_table(self.target, layout_of(by_name[SOURCES], self.options))
-        if not self._exists(table):
-            return ()
-        rows = self._all(table, table.c.tracking_plan_id == plan)
-        # Sources that were taken away before their plan went are no part of it.
-        last = max((row["_deleted_at"] for row in rows if row["_deleted_at"]), default=None)
-        return tuple(str(row["id"]) for row in rows if row["_deleted_at"] in (None, last))
+    def _children(self, name: str, plan: str, went: datetime | None) -> list[dict[str, Any]]:
+        """The plan's rules or sources, less those that went before it did: they are no part of it.
+
+        Where nobody knows when that was, it was when the last of them went.
+        """
+        table = object_table(self.target, layout_of(by_name[name], self.options))
+        rows = self._all(table, table.c.tracking_plan_id == plan) if self._exists(table) else []
+        since = went or max((row["_deleted_at"] for row in rows if row["_deleted_at"]), default=None)
+        return [row for row in rows if not (since and row["_deleted_at"] and row["_deleted_at"] < since)]
 
     def _add(self, layout: Layout, row: Mapping[str, Any], instead: Mapping[str, Any]) -> str:
         table = object_table(self.target, layout)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
@@ -430,6 +431,43 @@ def test_a_restored_plan_is_connected_again_to_its_sources(filled: Replica) -> N
     }
     assert sources <= found
     assert sum(target.endswith("/sources") for _, target in filled.network.written) == len(sources)
+    quiet(filled)
+
+
+@pytest.mark.parametrize("here", [False, True])
+@pytest.mark.parametrize("kept", [0, 2])
+def test_rules_and_sources_that_went_before_their_plan_do_not_come_back_with_it(
+    filled: Replica, kept: int, here: bool
+) -> None:
+    everything, lost = (*ALL, "TrackingPlanSources"), frozenset({"TrackingPlanRules", "TrackingPlanSources"})
+    filled.run(*everything)
+    connected = first(filled, "tracking_plan_sources")
+    plan_id = connected["tracking_plan_id"]
+    rules = filled.rows("tracking_plan_rules", f"WHERE tracking_plan_id = '{plan_id}' ORDER BY _key")
+    for rule in rules[kept:]:
+        parts = {name: rule[name] for name in ("type", "key", "version") if rule[name] is not None}
+        query = urlencode({f"rules.0.{name}": value for name, value in parts.items()})
+        filled.network.write("DELETE", f"/tracking-plans/{plan_id}/rules?{query}")
+    filled.network.write("DELETE", f"/tracking-plans/{plan_id}/sources?sourceId={connected['id']}")
+    filled.run(*everything, allow_deletes=lost)
+    if here:
+        filled.do("DELETE FROM tracking_plans WHERE id = :id", id=plan_id)
+        assert {each.outcome for each in pushed(filled)} == {"done"}
+    else:
+        filled.network.write("DELETE", f"/tracking-plans/{plan_id}")
+    filled.run(*everything, allow_deletes=lost)
+    back = restore(filled.target, Options(objects=objects(*ALL)), by_name["TrackingPlans"], plan_id, None)
+    assert (back.rules, connected["id"] in back.sources) == (kept, False)
+
+
+def test_a_plan_that_was_marked_as_deleted_here_is_restored_with_its_rules(filled: Replica) -> None:
+    plan_id = first(filled, "tracking_plans")["id"]
+    rules = filled.rows("tracking_plan_rules", f"WHERE tracking_plan_id = '{plan_id}'")
+    filled.do("UPDATE tracking_plans SET _deleted_at = CURRENT_TIMESTAMP WHERE id = :id", id=plan_id)
+    assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("delete", "done")]
+    back = restore(filled.target, Options(objects=objects(*ALL)), by_name["TrackingPlans"], plan_id, None)
+    assert back.rules == len(rules)
+    assert {each.outcome for each in pushed(filled)} == {"done"}
     quiet(filled)
 
 

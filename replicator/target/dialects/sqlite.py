@@ -62,7 +62,9 @@ class _Utc(TypeDecorator[datetime]):
         return time_text(value) if value else None
 
     def process_result_value(self, value: str | None, dialect: object) -> datetime | None:
-        return datetime.fromisoformat(value) if value else None
+        found = datetime.fromisoformat(value) if value else None
+        # A person may have set it to CURRENT_TIMESTAMP, which names no zone.
+        return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
