@@ -6,13 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import inspect, select, update
+from sqlalchemy import inspect, select
 
-from replicator import exact
-from replicator.catalog.model import Type
 from replicator.convert import sent
 from replicator.merge.values import alike, holds_mask
-from replicator.target.base import Base, bound
+from replicator.target.base import Base
 from replicator.target.unanswered import unanswered
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from replicator.catalog.model import Object
     from replicator.rows import Layout
     from replicator.target.database import Target
-    from replicator.target.lease import Lease
 
 #: `unknown`: the row has no base, and its record is not as the row, so that nobody can say which side was edited.
 Kind = Literal["update", "create", "delete", "unknown"]
@@ -60,10 +57,13 @@ def edits(target: Target, connection: Connection, layout: Layout) -> Iterator[Ed
     if base is None:
         return
     found = [_update(layout, row) for row in _rows(connection, base.changed)]
-    found = _with_taken_back(found, _taken_back(target, connection, layout, base))
+    found = _with_taken_back(found, taken_back(target, connection, layout, base))
     found += [_create(layout, row) for row in _rows(connection, base.created)]
     found += [_other(layout, row, "delete") for row in _rows(connection, base.deleted)]
-    found += [_other(layout, row, "unknown") for row in _rows(connection, base.bare)]
+    copied = base.copied(connection)
+    for row in _rows(connection, base.bare):
+        mine = row[f"local_{base.key}"] in copied
+        found.append(_create(layout, row | emptied(layout, "local_")) if mine else _other(layout, row, "unknown"))
     yield from sorted((each for each in found if each), key=lambda each: each.id)
 
 
@@ -89,46 +89,18 @@ def missing(target: Target, connection: Connection, layout: Layout, keys: Collec
     return set(keys) - set(connection.execute(select(base.table.c[base.key]).where(*mine)).scalars())
 
 
-def respell(target: Target, lease: Lease, layout: Layout) -> None:
-    """Lets the base take over what was only written in another way (JSON, no text), so that its row follows again.
-
-    For a run, which has made the tables.
-    """
-    base = Base.of(target, layout)
-    if base is None:
-        return
-    with target.reading() as connection:
-        rows = [row for row in _rows(connection, base.changed) if _update(layout, row) is None]
-    if not rows:
-        return
-    with target.begin() as connection:
-        lease.check(connection)
-        for row in rows:
-            values = {name: bound(base.base.c[name], row[f"local_{name}"]) for name in base.compared}
-            mine = base.base.c[base.key] == row[f"base_{base.key}"]
-            connection.execute(update(base.base).where(mine).values(**values))
+def respelled(connection: Connection, layout: Layout, base: Base) -> list[dict[str, Any]]:
+    """Rows beside their bases from which they differ only in how they are written (JSON, no text)."""
+    return [row for row in _rows(connection, base.changed) if _update(layout, row) is None]
 
 
-def keep_taken_back(target: Target, lease: Lease, layout: Layout) -> None:
-    """Lets the base take over what was sent to no known effect and was taken back here, lest a run bring it again.
-
-    For a run, as above.
-    """
-    base = Base.of(target, layout)
-    if base is None:
-        return
-    with target.reading() as connection:
-        found = list(_taken_back(target, connection, layout, base))
-    if not found:
-        return
-    with target.begin() as connection:
-        lease.check(connection)
-        for edit in found:
-            values = {each.name: bound(base.base.c[each.name], _raw(layout, each)) for each in edit.fields}
-            connection.execute(update(base.base).where(base.base.c[base.key] == edit.id).values(**values))
+def emptied(layout: Layout, prefix: str = "") -> dict[str, None]:
+    """What Segment sets itself: in a copy it is that of another record."""
+    ours = {*layout.object.editable, *layout.object.creatable}
+    return {prefix + name: None for name in _names(layout) if name not in ours}
 
 
-def _taken_back(target: Target, connection: Connection, layout: Layout, base: Base) -> Iterator[Edit]:
+def taken_back(target: Target, connection: Connection, layout: Layout, base: Base) -> Iterator[Edit]:
     """Of rows, the columns that are as they were before a write that may have had its effect: its value is the base."""
     open_ = unanswered(target, connection, layout.object.name)
     for row in _rows(connection, base.beside(open_.keys())) if open_ else ():
@@ -153,12 +125,6 @@ def _with_taken_back(found: Sequence[Edit | None], taken_back: Iterator[Edit]) -
         fields, refused = (*other.fields, *edit.fields), (*other.refused, *edit.refused)
         mine[edit.id] = replace(edit, fields=fields, refused=refused)
     return list(mine.values())
-
-
-def _raw(layout: Layout, field: Field) -> Any:
-    """The base's value as the database has it."""
-    is_json = layout.object.column(field.name).type is Type.JSON
-    return exact.dump(field.base) if is_json and field.base is not None else field.base
 
 
 def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:

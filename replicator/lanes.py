@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from replicator import exact, masks
 from replicator.about import Threads, about
+from replicator.beforehand import prepare
 from replicator.due import ALWAYS
-from replicator.edits import keep_taken_back, respell
 from replicator.encoder import Encoder
 from replicator.errors import Inaccessible, Interrupted, MassDeletion, NeedsPerson, PutOff, ReplicatorError
 from replicator.hints import TRAIL, Hints, Moved
@@ -185,8 +185,7 @@ class Lanes:
         stage = Stage.open(around.target, around.lease, self.state, self.quarantine, layout)
         encoder = Encoder(layout, self.mask, around.mask_key)
         if thing.editable:
-            respell(around.target, around.lease, layout)
-            keep_taken_back(around.target, around.lease, layout)
+            prepare(around.target, around.lease, layout)
         # Threads of its own: whoever waits for the limit of one operation keeps no other object waiting.
         pool, store = Threads(around.options.concurrency, "request"), Threads(1, "store")
         try:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from replicator import masks
 from replicator.catalog import by_name
-from replicator.edits import Edit, Field, agreed_rules, edits, missing
+from replicator.edits import Edit, agreed_rules, edits
 from replicator.merge import ABSENT
 from replicator.merge.values import alike, holds, same, text_of
 from replicator.options import layout_of
@@ -23,7 +23,8 @@ from replicator.sync.decide import bare_name, columns_of, decide, preferred
 from replicator.sync.journal import Intent, Journal, Rejection, rejection_of
 from replicator.sync.model import Allowed, Change, Step
 from replicator.sync.rules import as_named, listing_of, rule_step
-from replicator.sync.written import RULES, identity
+from replicator.sync.unmake import begun_and_gone, unmake, wish
+from replicator.sync.written import RULES
 from replicator.target.base import base_table
 from replicator.target.bookkeeping import bookkeeping
 from replicator.target.known import Known
@@ -31,8 +32,6 @@ from replicator.target.publication import GUARD_ROWS, GUARD_SHARE
 from replicator.target.unanswered import Sent, unanswered
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from replicator.catalog.model import Object
     from replicator.merge import Side
     from replicator.options import Options
@@ -63,20 +62,21 @@ class Look:
     #: By record, what was sent to no known effect.
     sent: dict[str, Sent] = field(default_factory=dict)
     #: By the keys of rows that a person added and deleted again, the creations that were cut off over them.
-    _unwanted: dict[str, Intent] = field(default_factory=dict)
+    _begun: dict[str, Intent] = field(default_factory=dict)
 
     def groups(self, thing: Object) -> Iterator[list[Step]]:
         """Steps to be performed before the next ones are looked at: of one record, or of the rules of a plan."""
         layout = layout_of(thing, self.options)
         with self.target.reading() as connection:
-            found = sorted(
-                [*edits(self.target, connection, layout), *self._deleted_again(connection, layout)], key=_group
-            )
+            gone = begun_and_gone(self.target, connection, layout)
+            wishes = [wish(thing, key, each) for key, each in gone.items()]
+            found = sorted([*edits(self.target, connection, layout), *wishes], key=_group)
             wanted = self._journal.wanted_sources(connection) if thing.name == PLANS else []
             if found:
                 self.noted.update(self._journal.noted(connection, thing.name))
                 self.rejected.update(self._journal.rejected(connection, thing.name))
                 self.sent.update(unanswered(self.target, connection, thing.name))
+        self._begun.update(gone)
         sources = {plan: names for _, plan, names in wanted}
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
@@ -88,13 +88,14 @@ class Look:
 
     def _step(self, layout: Layout, edit: Edit, sources: Mapping[str, Sequence[str]], forbidden: str | None) -> Step:
         thing = layout.object
-        if edit.id in self._unwanted:
-            return self._unmade(layout, edit, forbidden)
+        if edit.id in self._begun:
+            step = unmake(self, layout, edit, self._begun[edit.id])
+            return _forbidden(step, forbidden)
         if edit.kind == "create" and (made := self._made(layout, edit)):
             return made
         edit = as_named(edit, self.sent.get(edit.id, {}), self.remote) if thing.name == RULES else edit
         record = None if edit.refused else self.remote.of(thing, edit)
-        if edit.kind == "create" and record is not None and thing.name != RULES and self._is_here(layout, record, edit):
+        if edit.kind == "create" and record is not None and self._is_here(layout, record):
             why = f"there is one of this name already, {record['id']}: change that one, or give this one another name"
             return Step(edit.object, edit.id, "refused", edit.known_as, reason=why, edit=edit)
         # What is hidden in the rows is hidden in what they are compared with, and in what is kept of it.
@@ -105,16 +106,13 @@ class Look:
         step = rule_step(step, edit, self.remote) if thing.name == RULES else step
         step = _with_sources(step, sources) if edit.id in sources else step
         step = self._heeded(step) if step.action == "update" else step
-        if step.action == "delete" and forbidden:
-            return replace(step, action="refused", reason=forbidden, requests=0)
+        step = _forbidden(step, forbidden)
         return self._with_rules(step, prefer) if step.action == "delete" and thing.name == PLANS else step
 
-    def _is_here(self, layout: Layout, record: Mapping[str, Any], edit: Edit) -> bool:
-        """Whether another row is the record's that the edit is about."""
+    def _is_here(self, layout: Layout, record: Mapping[str, Any]) -> bool:
+        """Whether another row is that record's."""
         if layout.object.name == RULES:
-            plan = str(edit.known_as.get("tracking_plan_id"))
-            with self.target.reading() as connection:
-                return identity(edit.known_as) in agreed_rules(self.target, connection, layout, plan)
+            return False
         base = base_table(self.target, layout)
         with self.target.reading() as connection:
             query = select(base.c[layout.primary_key]).where(base.c[layout.primary_key] == str(record["id"]))
@@ -139,31 +137,6 @@ class Look:
         self._adopted.add(str(new[0]["id"]))
         seen = columns_of(thing, masks.covered(new[0], layout.covers, self.mask))
         return replace(blank, remote=seen, record=new[0], reason="a push that was cut off has made it")
-
-    def _deleted_again(self, connection: Connection, layout: Layout) -> list[Edit]:
-        """Wishes to delete what a push that was cut off may have made of rows that are gone."""
-        thing = layout.object
-        begun = self._journal.intents(connection, thing.name)
-        gone = missing(self.target, connection, layout, begun.keys())
-        self._unwanted.update({key: begun[key] for key in gone})
-        return [_wish(thing, key, begun[key].sent) for key in sorted(gone)]
-
-    def _unmade(self, layout: Layout, edit: Edit, forbidden: str | None) -> Step:
-        """It goes, too, unless it has another row here, or somebody edited it."""
-        thing, intent = layout.object, self._unwanted[edit.id]
-        rule = self.remote.rule(edit.known_as) if thing.name == RULES else None
-        new = [rule] if rule else [] if thing.name == RULES else self.remote.made(thing, intent.sent, intent.known)
-        why = "its row was deleted while a push was cut off over making it"
-        nothing = Step(edit.object, edit.id, "adopt", edit.known_as, reason=f"{why}: nothing is to be done", edit=edit)
-        if len(new) != 1 or self._is_here(layout, new[0], edit):
-            return nothing
-        seen = columns_of(thing, masks.covered(new[0], layout.covers, self.mask))
-        # What the server gives where nothing was sent, such as an empty list, is no edit of anybody.
-        step = decide(thing, edit, {name: value or None for name, value in seen.items()}, self.remote.suffix)
-        if step.action != "delete":
-            return nothing
-        step = replace(step, id=str(new[0].get("id", edit.id)), reason=why, remote=seen)
-        return replace(step, action="refused", reason=forbidden, requests=0) if forbidden else step
 
     def _less_ours(self, edit: Edit, seen: Mapping[str, Any]) -> Edit:
         """What the workspace has may be what it made of a write of ours that was cut off, and no edit of anybody.
@@ -268,11 +241,8 @@ def _group(edit: Edit) -> str:
     return str(edit.known_as.get("tracking_plan_id"))
 
 
-def _wish(thing: Object, key: str, sent: Mapping[str, Any]) -> Edit:
-    """To delete what was made of that."""
-    known_as = {name: sent[name] for name in thing.natural if name in sent}
-    fields = tuple(Field(name, sent.get(name), None) for name in thing.editable)
-    return Edit(thing.name, key, "delete", known_as, fields)
+def _forbidden(step: Step, why: str | None) -> Step:
+    return replace(step, action="refused", reason=why, requests=0) if step.action == "delete" and why else step
 
 
 def _pair(change: Change) -> tuple[str, str]:

@@ -21,11 +21,13 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    func,
     insert,
     inspect,
     literal,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy import column as bare_column
@@ -227,6 +229,17 @@ class Base:
     def bare(self) -> Any:
         """A query of the rows that came from a run and have no base: nobody knows what was agreed on."""
         return select(*self._ours).where(self._alive, ~self.local, ~self.known)
+
+    def copied(self, connection: Connection) -> list[str]:
+        """The keys of such rows that a person copied with all columns: no two records have one fingerprint."""
+        bare = (self._alive, ~self.local, ~self.known)
+        if connection.execute(select(literal(1)).select_from(self.table).where(*bare).limit(1)).first() is None:
+            return []
+        marks = [name for name in ("_fingerprint", "_partition") if name in self.table.c]
+        other = self.table.alias()
+        twins = select(*(other.c[name] for name in marks)).group_by(*(other.c[name] for name in marks))
+        mine = tuple_(*(self.table.c[name] for name in marks)).in_(twins.having(func.count() > 1))
+        return list(connection.execute(select(self.table.c[self.key]).where(*bare, mine)).scalars())
 
     @property
     def _same(self) -> ColumnElement[bool]:

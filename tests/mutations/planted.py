@@ -17,6 +17,7 @@ SECRETS = ("tests/contract/test_values.py", "tests/properties/test_rows.py", "te
 EDITS = ("tests/scenarios/test_edits.py",)
 PUSH = ("tests/scenarios/test_push.py",)
 CAREFUL = ("tests/scenarios/test_push_careful.py",)
+KILLED = ("tests/scenarios/test_push_killed.py",)
 SELECTION = ("tests/scenarios/test_selection.py",)
 NAMES = ("tests/scenarios/test_names.py",)
 DRIFT = ("tests/scenarios/test_drift.py",)
@@ -576,10 +577,24 @@ MUTATIONS = (
         CAREFUL,
     ),
     Mutation(
+        "push: what was sent to no known effect and taken back is no edit",
+        "edits.py",
+        "if alike(field.base, field.local) and not alike(field.local, values[-1][1])",
+        "if False",
+        KILLED,
+    ),
+    Mutation(
+        "push: a run brings back what was taken back",
+        "lanes.py",
+        "            prepare(around.target, around.lease, layout)",
+        "            pass",
+        KILLED,
+    ),
+    Mutation(
         "push: what was cut off is taken for an edit of somebody else",
         "sync/look.py",
-        "            if each.name in sent and holds(now, after) and not alike(now, before):",
-        "            if False:",
+        "            if ours is None:",
+        "            if True:",
         CAREFUL,
     ),
     Mutation(

@@ -531,3 +531,27 @@ def test_c21_rows_that_a_bulk_load_brings_are_edits_like_others(filled: Replica)
     assert len(ours) == len(filled.live("tracking_plans")) / 2
     assert outcomes(filled) == [("create", "done")] * len(ours)
     quiet(filled)
+
+
+@pytest.mark.parametrize("a_run_between", [False, True])
+@pytest.mark.parametrize("table", ["tracking_plans", "tracking_plan_rules"])
+def test_c21_a_row_that_is_copied_with_all_its_columns_is_one_that_somebody_added(
+    filled: Replica, table: str, a_run_between: bool
+) -> None:
+    quote = filled.engine.dialect.identifier_preparer.quote
+    mine = filled.rows(table, "WHERE type = 'TRACK' ORDER BY _key" if table == "tracking_plan_rules" else "ORDER BY id")
+    key, changed = ("_key", {"version": "7"}) if table == "tracking_plan_rules" else ("id", {"name": "'Copied'"})
+    changed |= {key: "'mine'"}
+    columns = ", ".join(map(quote, mine[0]))
+    values = ", ".join(changed.get(name, quote(name)) for name in mine[0])
+    filled.do(f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE {key} = :key", key=mine[0][key])
+    if a_run_between:
+        for _ in range(2):
+            filled.run(*ALL)
+        assert len(filled.live(table)) == len(filled.rows(table))
+    name = "TrackingPlanRules" if table == "tracking_plan_rules" else "TrackingPlans"
+    assert [(each.kind, each.id, each.refused) for each in pending(filled, name)] == [("create", "mine", ())]
+    assert outcomes(filled) == [("create", "done")]
+    quiet(filled)
+    (row,) = filled.rows(table, f"WHERE {next(iter(changed))} = {next(iter(changed.values()))}")
+    assert (row[key] != "mine", row["_deleted_at"]) == (True, None)

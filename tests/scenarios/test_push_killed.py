@@ -171,20 +171,25 @@ def test_a_new_plan_that_is_deleted_again_stays_where_somebody_has_a_use_for_it(
     assert settled(filled)
 
 
-def test_a_new_rule_that_is_deleted_again_goes_there_too(filled: Replica) -> None:
+@pytest.mark.parametrize("added_again", [False, True])
+def test_a_new_rule_that_is_deleted_again_goes_there_too_unless_it_is_added_again(
+    filled: Replica, added_again: bool
+) -> None:
     rule = named_rule(filled)
     name = filled.engine.dialect.identifier_preparer.quote("key")
     columns = f"tracking_plan_id, type, {name}, version, json_schema"
-    filled.do(
+    add = (
         f"INSERT INTO tracking_plan_rules ({columns}) SELECT tracking_plan_id, type, 'Mistake', version, json_schema"
-        " FROM tracking_plan_rules WHERE _key = :key",
-        key=rule["_key"],
+        " FROM tracking_plan_rules WHERE _key = :key"
     )
+    filled.do(add, key=rule["_key"])
     kill(filled)
     assert "Mistake" in rules_there(filled, rule["tracking_plan_id"])
     filled.do(f"DELETE FROM tracking_plan_rules WHERE {name} = 'Mistake'")
-    assert outcomes(filled) == [("delete", "done")]
-    assert "Mistake" not in rules_there(filled, rule["tracking_plan_id"])
+    if added_again:
+        filled.do(add, key=rule["_key"])
+    assert outcomes(filled) == ([("adopt", "done")] * 2 if added_again else [("delete", "done")])
+    assert ("Mistake" in rules_there(filled, rule["tracking_plan_id"])) == added_again
     assert settled(filled)
 
 
