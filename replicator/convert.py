@@ -182,10 +182,14 @@ def asked(
 
 
 def sent(kind: Type, value: Any) -> Any:
-    """The JSON value that the API sent, from what a database returned for its column (never NULL)."""
+    """The JSON value that the API sent, from what a database returned for its column (never NULL).
+
+    Raises ValueError or TypeError for what a person wrote there and is none of its type.
+    """
     match kind:
         case Type.TEXT:
-            return str(value)
+            # SQLite keeps bytes as such in any column.
+            return value.decode() if isinstance(value, bytes) else str(value)
         case Type.BOOLEAN:
             return bool(value)
         case Type.INTEGER:

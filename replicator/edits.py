@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import inspect, select
 
+from replicator import exact
+from replicator.catalog.model import Type
 from replicator.convert import sent
 from replicator.merge.values import alike, holds_mask
 from replicator.target.base import Base
@@ -16,10 +18,18 @@ from replicator.target.unanswered import unanswered
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from replicator.catalog.model import Object
+    from replicator.catalog.model import Column, Object
     from replicator.rows import Layout
     from replicator.target.database import Target
 
+#: What a column holds for Segment.
+_TYPES: Mapping[Type, tuple[type | tuple[type, ...], str]] = {
+    Type.TEXT: (str, "a text in UTF-8"),
+    Type.NUMBER: ((int, float), "a number"),
+}
+_SHAPES: Mapping[str, tuple[type, str]] = {"json_schema": (dict, "a JSON object"), "settings": (list, "a JSON array")}
+#: A value lies so deep in its record.
+_LEVEL = 1
 #: `unknown`: the row has no base, and its record is not as the row, so that nobody can say which side was edited.
 Kind = Literal["update", "create", "delete", "unknown"]
 
@@ -145,10 +155,12 @@ def _value(layout: Layout, row: Mapping[str, Any], side: str, name: str) -> Any:
     if value is None:
         return None
     try:
-        return sent(layout.object.column(name).type, value)
+        found = sent(layout.object.column(name).type, value)
+        exact.check(found, _LEVEL)
     except (ValueError, TypeError):
         # A person wrote what is no JSON, or no time: it is shown as it stands.
-        return value
+        return str(value)
+    return found
 
 
 def _names(layout: Layout) -> list[str]:
@@ -220,3 +232,27 @@ def _unfit(layout: Layout, field: Field) -> Iterator[str]:
         yield f"{field.name} is masked here by the configuration, at least in part, so that it cannot be sent"
     elif holds_mask(field.local):
         yield f"{field.name} holds a masked secret, which cannot be sent"
+    elif field.raw is not None and (why := _misread(layout.object.column(field.name), field.raw)):
+        yield why
+
+
+def _misread(column: Column, raw: Any) -> str | None:
+    """Why what the database has for that column cannot be sent."""
+    try:
+        return misfit(column, sent(column.type, raw))
+    except exact.TooDeep as error:
+        return f"{column.name} is {error}"
+    except (ValueError, TypeError):
+        return misfit(column, raw)
+
+
+def misfit(column: Column, value: Any) -> str | None:
+    """Why Segment takes no such value in that column, or nobody could read it there."""
+    types, words = _SHAPES.get(column.name) or _TYPES.get(column.type) or (object, "")
+    if not isinstance(value, types):
+        return f"{column.name} has to be {words}"
+    try:
+        exact.check(value, _LEVEL)
+    except ValueError as error:
+        return f"{column.name} is {error}"
+    return None

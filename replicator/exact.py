@@ -10,8 +10,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
-#: Deeper values are refused: MySQL's JSON ends at 100 levels, Python's own recursion not far above (D21).
+#: Deeper records are refused: MySQL's JSON ends at 100 levels, Python's own recursion not far above (D21).
 MAX_DEPTH = 90
+#: A request, or what is kept of a record, wraps it in a few levels more.
+_DEEPEST = MAX_DEPTH + 10
 _INT64 = 2**63
 #: What json.dumps does with a text and with another scalar, without its making ready for anything else.
 _text, _scalar = json.encoder.encode_basestring_ascii, json.JSONEncoder(allow_nan=False).encode
@@ -20,11 +22,14 @@ _text, _scalar = json.encoder.encode_basestring_ascii, json.JSONEncoder(allow_na
 class TooDeep(ValueError):
     """A value nested deeper than MAX_DEPTH."""
 
+    def __init__(self) -> None:
+        super().__init__(f"nested deeper than {MAX_DEPTH} levels")
+
 
 def dump(value: Any, depth: int = 0) -> str:
     """Canonical ASCII JSON: sorted keys, no spaces, numbers exact. Raises TooDeep, or ValueError for NaN."""
-    if depth > MAX_DEPTH:
-        raise TooDeep(f"nested deeper than {MAX_DEPTH}")
+    if depth > _DEEPEST:
+        raise TooDeep
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, dict):
@@ -60,9 +65,38 @@ def integer(text: str) -> int | Decimal:
     return int(text) if len(text) < 4000 else Decimal(text)
 
 
-def load(text: str) -> Any:
-    """The value that `dump` wrote."""
-    return json.loads(text, parse_float=number, parse_int=integer)
+def load(text: str | bytes) -> Any:
+    """The value that `dump` wrote. Raises ValueError for what is no JSON, or none that anybody can hold."""
+    try:
+        return json.loads(text, parse_float=number, parse_int=integer, parse_constant=_no_number)
+    except RecursionError:
+        raise TooDeep from None
+    except ArithmeticError:
+        raise ValueError("a number of more digits than can be counted") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def check(value: Any, depth: int = 0) -> None:
+    """Raises ValueError, saying what the value is, where no other program could read its JSON; TooDeep, too."""
+    if depth > MAX_DEPTH:
+        raise TooDeep
+    match value:
+        case str() if not _storable(value.replace("\0", "")):
+            raise ValueError("not Unicode: it holds half a character")
+        case dict():
+            for key, item in value.items():
+                check(key, depth)
+                check(item, depth + 1)
+        case list():
+            for item in value:
+                check(item, depth + 1)
+        case float() if value - value != 0:
+            raise ValueError("no finite number")
+        case _:
+            pass
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
@@ -71,7 +105,7 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     Raises TooDeep.
     """
     if depth > MAX_DEPTH:
-        raise TooDeep(f"nested deeper than {MAX_DEPTH}")
+        raise TooDeep
     match value:
         case str():
             return _storable(value)

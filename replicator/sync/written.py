@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
-
+from replicator import exact
 from replicator.catalog.model import Detail, Object
 from replicator.merge.model import Shape
 from replicator.segment.client import Ask
@@ -100,5 +99,5 @@ def _rules_of(plan: str) -> str:
 
 
 def _ask(method: str, operation: str, path: str, body: Mapping[str, Any] | None = None) -> Ask:
-    sent = msgspec.json.encode(body) if body is not None else b""
+    sent = exact.dump(body).encode() if body is not None else b""
     return Ask(operation, path, {}, "stable", None, method=method, body=sent)
