@@ -22,7 +22,7 @@ from replicator.merge.model import (
     Shape,
     Side,
 )
-from replicator.merge.values import holds_mask, masked, present, same, text_of
+from replicator.merge.values import agrees, holds_mask, masked, present, same, text_of
 
 #: Keywords of JSON Schema whose lists are sets, and those whose values are data and no schemas.
 _SETS = frozenset({"required", "enum", "type"})
@@ -99,7 +99,7 @@ def _one(trace: _Trace, path: Path, base: Any, local: Any, remote: Any, shape: S
     if holds_mask(local):
         trace.clashes.append(Clash(path, "a masked secret cannot be sent", base, local, remote))
         return base
-    if same(remote, base):
+    if agrees(remote, base):
         return trace.settle(path, local, remote, local)
     if shape is Shape.LINES and all(isinstance(side, str) for side in (base, local, remote)):
         merged = merge_lines(base, local, remote)

@@ -46,6 +46,11 @@ def alike(one: Any, other: Any) -> bool:
     return same(present(one), present(other))
 
 
+def agrees(sent: Any, stored: Any) -> bool:
+    """Whether what Segment has is what is stored of it: a database rounds some numbers, and holds no NUL."""
+    return same(sent, stored) or same(exact.readable(sent), stored)
+
+
 def holds(whole: Any, part: Any) -> bool:
     """Whether each property of the part is in the whole, to which the server may have added some of its own."""
     if isinstance(whole, dict) and isinstance(part, dict):

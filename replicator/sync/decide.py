@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.catalog.model import Type
 from replicator.merge import Conflict, Equal, Side, merge
-from replicator.merge.values import alike, text_of
+from replicator.merge.values import agrees, alike, present, text_of
 from replicator.sync.model import Change, Policy, Step
 from replicator.sync.written import SHAPES
 
@@ -81,7 +81,7 @@ def _moment(told: Any) -> datetime | None:
 def _deleted(blank: Step, base: Values, remote: Values | None, prefer: Side | None) -> Step:
     if remote is None:
         return replace(blank, action="adopt", reason="deleted on both sides")
-    edited = any(not alike(remote.get(name), value) for name, value in base.items())
+    edited = any(not agrees(present(remote.get(name)), present(value)) for name, value in base.items())
     why = "deleted here, edited in the workspace" if edited else None
     if edited and prefer != "local":
         return _yielding(blank, prefer, str(why), {})

@@ -17,7 +17,7 @@ from replicator import masks
 from replicator.catalog import by_name
 from replicator.edits import Edit, agreed_rules, edits
 from replicator.merge import ABSENT
-from replicator.merge.values import alike, holds, same, text_of
+from replicator.merge.values import agrees, alike, holds, same, text_of
 from replicator.options import layout_of
 from replicator.sync.decide import bare_name, columns_of, decide, preferred
 from replicator.sync.journal import Intent, Journal, Rejection, rejection_of
@@ -208,7 +208,7 @@ class Look:
         there = self.remote.rules(plan) or {}
         # What does not pass a condition of the configuration is not stored, and has no base.
         mine = {name: rule for name, rule in there.items() if name in known or not layout.where}
-        return [rule for name, rule in mine.items() if not same(rule.get("jsonSchema"), known.get(name, ABSENT))]
+        return [rule for name, rule in mine.items() if not agrees(rule.get("jsonSchema"), known.get(name, ABSENT))]
 
     @property
     def _journal(self) -> Journal:

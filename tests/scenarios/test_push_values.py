@@ -168,6 +168,29 @@ def test_a_version_that_is_no_number_is_refused(replica: Replica) -> None:
     assert [each.outcome for each in pushed(replica)] == ["refused"]
 
 
+def test_what_no_database_holds_exactly_can_be_edited_again(filled: Replica) -> None:
+    rule, _ = rules(filled)
+    put(filled, rule, {"maximum": 2**64, "const": "a\0b", "description": "theirs"})
+    filled.run(*ALL)
+    stored = schema_of(filled, rule)
+    set_schema(filled, rule, json.dumps(stored | {"description": "ours"}))
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert there(filled, rule) == {"maximum": 2**64, "const": "a\0b", "description": "ours"}
+    set_schema(filled, rule, json.dumps(schema_of(filled, rule) | {"maximum": 7, "const": "ab"}))
+    assert [each.outcome for each in pushed(filled)] == ["done"]
+    assert there(filled, rule) == {"maximum": 7, "const": "ab", "description": "ours"}
+    quiet(filled)
+
+
+def test_what_no_database_holds_exactly_can_be_deleted(filled: Replica) -> None:
+    rule, _ = rules(filled)
+    put(filled, rule, {"maximum": 2**64, "const": "a\0b"})
+    filled.run(*ALL)
+    filled.do("DELETE FROM tracking_plan_rules WHERE _key = :key", key=rule["_key"])
+    assert [(each.step.action, each.outcome) for each in pushed(filled)] == [("delete", "done")]
+    quiet(filled)
+
+
 def test_half_a_character_of_the_workspace_goes_back_as_it_came(single: Replica) -> None:
     rule, _ = rules(single)
     put(single, rule, {"const": "HALF", "description": "theirs"})
