@@ -233,7 +233,7 @@ def _unfit(layout: Layout, field: Field) -> Iterator[str]:
     elif holds_mask(field.local):
         yield f"{field.name} holds a masked secret, which cannot be sent"
     elif field.raw is not None and (why := _misread(layout.object.column(field.name), field.raw)):
-        yield why
+        yield f"{field.name} {why}"
 
 
 def _misread(column: Column, raw: Any) -> str | None:
@@ -241,18 +241,18 @@ def _misread(column: Column, raw: Any) -> str | None:
     try:
         return misfit(column, sent(column.type, raw))
     except exact.TooDeep as error:
-        return f"{column.name} is {error}"
+        return f"is {error}"
     except (ValueError, TypeError):
         return misfit(column, raw)
 
 
 def misfit(column: Column, value: Any) -> str | None:
-    """Why Segment takes no such value in that column, or nobody could read it there."""
+    """Why Segment takes no such value in that column, or nobody could read it there; goes on after its name."""
     types, words = _SHAPES.get(column.name) or _TYPES.get(column.type) or (object, "")
     if not isinstance(value, types):
-        return f"{column.name} has to be {words}"
+        return f"has to be {words}"
     try:
         exact.check(value, _LEVEL)
     except ValueError as error:
-        return f"{column.name} is {error}"
+        return f"is {error}"
     return None

@@ -99,6 +99,11 @@ def check(value: Any, depth: int = 0) -> None:
             pass
 
 
+def holds_nul(value: Any) -> bool:
+    """Whether a NUL, which PostgreSQL cannot store, lies anywhere in the value."""
+    return "\\u0000" in dump(value).replace("\\\\", "")
+
+
 def is_plain(value: Any, depth: int = 0) -> bool:
     """Whether every database holds the value as it is: no NUL, lone surrogate, Decimal, NaN, or int beyond 64 bits.
 

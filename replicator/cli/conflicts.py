@@ -82,8 +82,10 @@ def resolve_(
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    from replicator import exact
+
     try:
-        found = jsonlib.loads(path.read_text("utf-8"))
+        found = exact.load(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {(error.strerror or 'no file').lower()}.") from None
     except ValueError:

@@ -151,6 +151,10 @@ def _sent(thing: Object, name: str, value: Any) -> Any:
 
     The contract leaves open whether Segment heeds it (resources.md, "Updates"): what it makes of it is read back.
     """
-    column, needed = thing.column(name), {*thing.natural, *thing.creatable}
-    clears = value is None and column.type is Type.TEXT and name not in needed and name not in SHAPES
-    return "" if clears else value
+    return "" if value is None and clearable(thing, name) else value
+
+
+def clearable(thing: Object, name: str) -> bool:
+    """Whether what the column holds can be taken away."""
+    needed = {*thing.natural, *thing.creatable, *SHAPES}
+    return thing.column(name).type is Type.TEXT and name not in needed

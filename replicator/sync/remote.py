@@ -175,6 +175,12 @@ class Remote:
             self._rules.pop(plan, None)
 
 
+def suffix_of(client: Client) -> str:
+    """What Segment appends to the names of functions."""
+    name = workspace(client)[1]
+    return f" ({name})" if name else ""
+
+
 def workspace(client: Client) -> tuple[str, str]:
     """Id and name of the workspace that the token belongs to."""
 

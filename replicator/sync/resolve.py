@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import delete, update
 
-from replicator import masks
+from replicator import exact, masks
 from replicator.catalog import by_name
-from replicator.edits import Edit, edits
+from replicator.edits import Edit, edits, misfit
 from replicator.errors import UsageError
+from replicator.merge.values import holds_mask
 from replicator.options import layout_of
 from replicator.run import holding, kept_mask_key, same_workspace
+from replicator.sync.decide import clearable
 from replicator.sync.journal import Journal
 from replicator.sync.look import PLANS
-from replicator.sync.remote import Remote
+from replicator.sync.remote import Remote, suffix_of
 from replicator.sync.rules import listing_of
-from replicator.sync.settle import Settling
+from replicator.sync.settle import Settling, TwoRows
 from replicator.sync.written import RULES
 from replicator.target.base import bound
 from replicator.target.bookkeeping import bookkeeping
@@ -68,7 +70,9 @@ def resolve(
             key = options.mask_key or kept_mask_key(target, ledger.books)
             kept = row["object"] in options.history
             settling = Settling(target, lease, ledger, layout, masks.keyed(key), key, kept)
-            told = _Resolving(settling, Remote(client), str(row["record_id"]), str(row["object"])).settle(side, merged)
+            remote = Remote(client, suffix_of(client))
+            resolving = _Resolving(settling, remote, str(row["record_id"]), str(row["object"]))
+            told = resolving.settle(side, merged)
             with target.begin() as connection:
                 lease.check(connection)
                 table = ledger.books.conflicts
@@ -106,13 +110,32 @@ class _Resolving:
             return self._theirs(edit)
         if merged is not None:
             self._check(merged, edit)
-        return self._ours(edit, merged or {})
+        try:
+            return self._ours(edit, merged or {})
+        except TwoRows as error:
+            raise UsageError(f"{error}.") from None
 
     def _check(self, merged: Mapping[str, Any], edit: Edit) -> None:
         if edit.kind == "delete":
             raise UsageError(f"{self.name} {edit.id} was deleted here: resolve it with --ours or --theirs.")
-        if wrong := sorted(merged.keys() - set(self.thing.editable)):
-            raise UsageError(f"{', '.join(wrong)} cannot be sent: the file may hold {', '.join(self.thing.editable)}.")
+        layout = self.settling.layout
+        stored = {each.name for each in layout.columns} - layout.hidden
+        sendable = [name for name in self.thing.editable if name in stored]
+        if wrong := sorted(merged.keys() - set(sendable)):
+            raise UsageError(f"{', '.join(wrong)} cannot be sent: the file may hold {', '.join(sendable)}.")
+        for name, value in merged.items():
+            if why := self._unfit(name, value):
+                raise UsageError(f"{name} {why}.")
+
+    def _unfit(self, name: str, value: Any) -> str | None:
+        """Why that value of a merged version could not be sent, or not be stored."""
+        if value is None or value == "":
+            return None if clearable(self.thing, name) else "cannot be taken away, only changed"
+        if why := misfit(self.thing.column(name), value):
+            return why
+        if holds_mask(value):
+            return "holds a masked secret, which cannot be sent"
+        return "holds a NUL, which cannot be stored" if exact.holds_nul(value) else None
 
     def _record(self, edit: Edit) -> Mapping[str, Any] | None:
         return self.remote.of(self.thing, edit)
@@ -128,7 +151,8 @@ class _Resolving:
             elif record is None:
                 self.settling.bury(connection, edit)
             elif edit.kind == "create":
-                self.settling.give_way(connection, self.settling.name(connection, edit, rows[0]))
+                # The record's own row may be edited, too: that edit stays.
+                self.settling.give_way(connection, self.settling.name(connection, edit, rows[0], spare=True))
             else:
                 self.settling.give_way(connection, edit)
         self.settling.publish(rows)

@@ -22,7 +22,7 @@ from replicator.sync.meanwhile import SLACK, Moment, others
 from replicator.sync.model import Allowed, Done, Step
 from replicator.sync.push import Push
 from replicator.sync.push_rules import PushRules
-from replicator.sync.remote import Remote, workspace
+from replicator.sync.remote import Remote, suffix_of, workspace
 from replicator.sync.sending import Sending
 from replicator.sync.settle import Settling
 from replicator.sync.written import RULES
@@ -57,7 +57,7 @@ def apply(
         try:
             same_workspace(target, client, ledger)
             key = options.mask_key or kept_mask_key(target, ledger.books)
-            look = Look(target, options, Remote(client, _suffix(client)), allowed, masks.keyed(key))
+            look = Look(target, options, Remote(client, suffix_of(client)), allowed, masks.keyed(key))
             journal = Journal(target, ledger.books, ledger.run_id)
             with target.begin() as connection:
                 lease.check(connection)
@@ -179,8 +179,3 @@ def _remote(target: Target, client: Client) -> Remote:
     if known is not None and known != identifier:
         raise ConfigError(f"The token belongs to workspace {identifier}, but {target.where} holds workspace {known}.")
     return Remote(client, f" ({name})" if name else "")
-
-
-def _suffix(client: Client) -> str:
-    name = workspace(client)[1]
-    return f" ({name})" if name else ""

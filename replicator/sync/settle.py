@@ -94,7 +94,8 @@ class Settling:
         thing = self.layout.object
         now = columns_of(thing, self.covered(record))
         fields = [each for each in edit.fields if each.name in thing.editable]
-        raw = (self.raw(each.name, now.get(each.name)) for each in fields)
+        # As the database can hold it, and as it is published.
+        raw = (self.raw(each.name, exact.readable(now.get(each.name))) for each in fields)
         self.agree(connection, replace(edit, fields=tuple(map(_with_raw, fields, raw))))
 
     def raw(self, name: str, value: Any) -> Any:
