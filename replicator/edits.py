@@ -11,12 +11,13 @@ from sqlalchemy import inspect, select
 from replicator import exact
 from replicator.catalog.model import Type
 from replicator.convert import sent
+from replicator.errors import ConfigError
 from replicator.merge.values import alike, holds_mask
 from replicator.target.base import Base
 from replicator.target.unanswered import unanswered
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from replicator.catalog.model import Column, Object
     from replicator.rows import Layout
@@ -146,8 +147,22 @@ def _present(target: Target, connection: Connection, layout: Layout) -> Base | N
     if base is None:
         return None
     inspector = inspect(connection)
-    names = (base.table.name, base.base.name)
-    return base if all(inspector.has_table(name, schema=base.table.schema) for name in names) else None
+    tables = (base.table, base.base)
+    if not all(inspector.has_table(table.name, schema=table.schema) for table in tables):
+        return None
+    for table in tables:
+        refuse_behind(connection, table, layout)
+    return base
+
+
+def refuse_behind(connection: Connection, table: Table, layout: Layout) -> None:
+    """Raises ConfigError for a table that lacks a column, as before the run that makes or renames it."""
+    there = {each["name"] for each in inspect(connection).get_columns(table.name, schema=table.schema)}
+    if lacking := [column.name for column in table.columns if column.name not in there]:
+        raise ConfigError(
+            f"{table.name} has no {', '.join(lacking)}, which this configuration or version has of"
+            f" {layout.object.name}: run `replicator schema apply`, or replicate it, first."
+        )
 
 
 def _value(layout: Layout, row: Mapping[str, Any], side: str, name: str) -> Any:

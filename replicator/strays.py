@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from sqlalchemy import func, inspect, select
 
 from replicator.convert import sent
-from replicator.edits import Edit
+from replicator.edits import Edit, refuse_behind
 from replicator.encoder import Encoder
 from replicator.merge.values import holds_mask
 from replicator.rows import Rejected, rebuild
@@ -35,6 +35,7 @@ def rows(target: Target, connection: Connection, layout: Layout) -> int:
     table = object_table(target, layout)
     if layout.object.window or not inspect(connection).has_table(table.name, schema=table.schema):
         return 0
+    refuse_behind(connection, table, layout)
     query = select(func.count()).select_from(table).where(table.c._deleted_at.is_(None))
     return int(connection.execute(query).scalar_one())
 

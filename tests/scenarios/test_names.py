@@ -9,12 +9,14 @@ import pytest
 
 from replicator.catalog import by_name
 from replicator.edits import edits
+from replicator.errors import ConfigError
 from replicator.history import as_of, layout_of, versions
 from replicator.options import Options
 from replicator.options import layout_of as selected
 from replicator.sandbox import Sandbox
 from replicator.selection import Selection, selections
 from replicator.settings import ObjectSettings
+from replicator.strays import rows
 from replicator.sync.restore import restore
 from replicator.sync.session import Allowed, apply
 from tests.scenarios.replica import Replica, objects, result
@@ -47,6 +49,24 @@ def test_a_column_has_its_name_in_every_table_from_the_first_run_on(replica: Rep
     assert [(each.path, each.old, each.new) for each in told[1].fields if each.path == "title"] == [
         ("title", first["title"], "Another")
     ]
+
+
+def test_edits_say_that_a_run_comes_first_where_a_column_was_just_renamed(replica: Replica) -> None:
+    replica.run("SourceFunctions")
+    replica.do("UPDATE source_functions SET display_name = 'Ours'")
+    chosen = Options(objects=objects("SourceFunctions"), selections=names("SourceFunctions", display_name="title"))
+    with replica.client() as client:
+        with pytest.raises(ConfigError, match=r"source_functions has no title, .* run `replicator schema apply`"):
+            apply(replica.target, client, chosen, Allowed(push=True))
+        replica.run("SourceFunctions", selections=chosen.selections)
+        assert {each.outcome for each in apply(replica.target, client, chosen, Allowed(push=True))} == {"done"}
+
+
+def test_edits_of_tables_that_cannot_be_written_say_so_too(one: Replica) -> None:
+    one.run("Users")
+    layout = selected(by_name["Users"], Options(objects=(), selections=names(email="mail")))
+    with one.target.reading() as connection, pytest.raises(ConfigError, match="users has no mail, "):
+        rows(one.target, connection, layout)
 
 
 def test_another_name_renames_the_column_and_nothing_is_read_or_written_for_it(replica: Replica) -> None:
