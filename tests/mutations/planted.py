@@ -488,7 +488,7 @@ MUTATIONS = (
     Mutation(
         "push: an edit there gives way to a deletion here",
         "sync/decide.py",
-        "    edited = any(not alike(remote.get(name), value) for name, value in base.items())",
+        "    edited = any(not agrees(present(remote.get(name)), present(value)) for name, value in base.items())",
         "    edited = False",
         PUSH,
     ),
@@ -600,7 +600,7 @@ MUTATIONS = (
     Mutation(
         "push: a text that was taken away is left",
         "sync/decide.py",
-        '    return "" if clears else value',
+        '    return "" if value is None and clearable(thing, name) else value',
         "    return value",
         CAREFUL,
     ),
