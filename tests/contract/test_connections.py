@@ -44,3 +44,13 @@ def test_a_password_may_hold_any_letters(database: Database, letters: str) -> No
         opened.close()
         connection.execute(own, {"password": url.password})
     admin.dispose()
+
+
+@pytest.mark.kinds("mariadb", "mysql")
+def test_the_time_to_connect_limits_no_statement(database: Database) -> None:
+    target = open_target(f"{database.url}?connect_timeout=1")
+    try:
+        with target.reading() as reading:
+            assert reading.execute(text("SELECT SLEEP(2.5)")).scalar_one() == 0
+    finally:
+        target.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +36,17 @@ def test_a_server_that_is_down_is_named(database: Database) -> None:
     with pytest.raises(TargetUnusable) as caught:
         open_target(url)
     assert "nothing listens there" in sentence(caught)
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql"])
+def test_a_server_that_takes_connections_and_says_nothing_did_not_answer_in_time(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://u:pw-canary@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
+        began = time.monotonic()
+        with pytest.raises(TargetUnusable) as caught:
+            open_target(url)
+        assert time.monotonic() - began < 6
+    assert "did not answer in time" in sentence(caught)
 
 
 @SERVERS

@@ -47,6 +47,8 @@ class OfferingConnection(_Base):
 
     offered: bytes | None = None
     _result: Any
+    _read_timeout: float | None
+    connect_timeout: float | None
     server_status: int
     #: Of all connections that may be encrypted and check nothing: making one reads the machine's certificates, 20 ms.
     _unchecked: ClassVar[SSLContext | None] = None
@@ -54,6 +56,14 @@ class OfferingConnection(_Base):
     def __init__(self, *arguments: Any, password: str = "", **named: Any) -> None:
         # The driver would encode it as Latin-1; clients of the server itself send what a terminal does.
         super().__init__(*arguments, password=password.encode(), **named)
+
+    def connect(self, sock: Any = None) -> None:
+        """The driver limits the wait for TCP alone: one who then says nothing would be waited for without end."""
+        asked, self._read_timeout = self._read_timeout, self._read_timeout or self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout = asked
 
     @contextmanager
     def offering(self, data: bytes) -> Iterator[None]:

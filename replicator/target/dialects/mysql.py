@@ -91,8 +91,8 @@ class MySQL:
         self._local_infile = True
 
     def connect_arguments(self, url: URL) -> dict[str, Any]:
-        offers = {} if "local_infile" in url.query else {"local_infile": True}
-        return {"connect_timeout": 10, "charset": "utf8mb4"} | offers
+        usual = {"connect_timeout": 10, "local_infile": True}
+        return {name: value for name, value in usual.items() if name not in url.query} | {"charset": "utf8mb4"}
 
     def configure(self, engine: Engine) -> None:
         @event.listens_for(engine, "do_connect")

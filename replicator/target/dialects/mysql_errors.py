@@ -53,6 +53,8 @@ _NAMED = {
 def explained(error: DBAPIError, where: str) -> TargetError | None:
     """What a person reads instead."""
     number = number_of(error.orig)
+    if error.orig and isinstance(error.orig.__context__, TimeoutError):
+        return TargetUnusable(f"Cannot reach {where}: it did not answer in time; check host, port and firewall.")
     if sentence := _SENTENCES.get(number):
         return TargetUnusable(f"Cannot use {where}: {sentence} (error {number}).")
     if number == _NO_TABLE:

@@ -75,7 +75,8 @@ class PostgreSQL:
         # Rows are sent as UTF-8, whatever PGCLIENTENCODING says. A prepared statement belongs to a session, and a pool
         # by transaction (PgBouncer) gives the next transaction another one; without any a run takes as long.
         named = {"application_name": "segment-replicator", "client_encoding": "utf8"}
-        return {"connect_timeout": 10, "prepare_threshold": None, **named}
+        usual = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
+        return {"prepare_threshold": None, **usual, **named}
 
     def configure(self, engine: Engine) -> None:
         @event.listens_for(engine, "connect")
