@@ -132,18 +132,16 @@ class Keeper(threading.Thread):
 
     def _performed(self) -> float:
         found, now, busy = self._asked()
-        due = [(turn.due, turn) for turn in found if turn.due is not None]
-        if busy or not due:
+        dues = [turn.due for turn in found if turn.due]
+        if busy or not dues:
             return _SOON
-        when, turn = min(due, key=lambda each: each[0])
-        job = turn.job
-        if when > now:
-            log.debug("next job", extra={"job": job.name, "at": when.isoformat()})
-            # What another process began meanwhile may die, and then it is due at once.
-            return min((when - now).total_seconds(), _IDLE)
-        with about(job=job.name):
-            self._run_job(job, turn.after)
-        return 0
+        if due := turns.in_order(found, now):
+            with about(job=due[0].job.name):
+                self._run_job(due[0].job, due[0].after)
+            return 0
+        log.debug("next job", extra={"at": min(dues).isoformat()})
+        # What another process began meanwhile may die, and then it is due at once.
+        return min((min(dues) - now).total_seconds(), _IDLE)
 
     def _asked(self) -> tuple[list[turns.Turn], datetime, bool]:
         """What the ledger says of each job, what time it is there, and whether a run goes on."""

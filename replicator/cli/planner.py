@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from . import turns
 from .keeper import Keeper
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from replicator.fleet.queue import Queue
     from replicator.settings import Job, Settings
 
-    from .turns import Turn
 
 #: So many ledgers are asked at once, of however many connections.
 _ASKING = threading.BoundedSemaphore(8)
@@ -44,13 +44,13 @@ class Planner(Keeper):
     def _performed(self) -> float:
         with _ASKING:
             found, now, busy = self._asked()
-        due = sorted((turn.due, turn.job.name, turn) for turn in found if turn.due and turn.due <= now)
-        for _, _, turn in due:
+        due = turns.in_order(found, now)
+        for turn in due:
             self._hand_over(turn)
         waits = [(turn.due - now).total_seconds() for turn in found if turn.due and turn.due > now]
         return min([*waits, _LOOK if due or busy else _IDLE])
 
-    def _hand_over(self, turn: Turn) -> None:
+    def _hand_over(self, turn: turns.Turn) -> None:
         from replicator.fleet.queue import Unit
 
         if self._queue.put(Unit(self.connection, turn.job.name, turn.after)):

@@ -26,6 +26,8 @@ class Turn:
     due: datetime | None
     #: The newest run that the ledger calls ended, "" if there is none.
     after: str = ""
+    #: Whether somebody asked for a run that has not begun.
+    asked: bool = False
 
 
 def of(target: Target, connection: str, jobs: list[Job]) -> tuple[list[Turn], datetime]:
@@ -38,8 +40,21 @@ def of(target: Target, connection: str, jobs: list[Job]) -> tuple[list[Turn], da
     found = [_turn(target, connection, job, now) for job in jobs]
     # What somebody asked for is due now; not while it runs, but then.
     return [
-        replace(each, due=min(each.due, now)) if each.due and each.job.name in asked else each for each in found
+        replace(each, due=min(each.due, now), asked=True) if each.due and each.job.name in asked else each
+        for each in found
     ], now
+
+
+def in_order(found: list[Turn], now: datetime) -> list[Turn]:
+    """Those that are due: first what somebody asked for, then what never ran, then what ran least lately.
+
+    Not by when they are due: a job that takes longer than its interval always is, and would go before all others.
+    """
+
+    def place(turn: Turn) -> tuple[bool, float]:
+        return not turn.asked, turn.last.ended.timestamp() if turn.last and turn.last.ended else 0.0
+
+    return sorted((turn for turn in found if turn.due and turn.due <= now), key=place)
 
 
 def _turn(target: Target, connection: str, job: Job, now: datetime) -> Turn:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -23,6 +23,7 @@ from replicator.cli import connection, turns
 from replicator.cli.daemon import perform
 from replicator.errors import RunLocked
 from replicator.settings import load_all
+from replicator.settings.turns import Past
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_stopping import Held, held
 
@@ -203,6 +204,18 @@ def test_the_ledger_of_each_database_says_when_a_job_is_due(replicator: Run, fol
     assert (quick["status"], other["status"], other["due"]) == ("done", None, None)
     assert quick["due"] > quick["ended"] > quick["began"]
     assert "quick  default     1h" in replicator("jobs").out
+
+
+def test_what_somebody_asked_for_goes_first_and_then_what_waited_longest(folder: Path) -> None:
+    names = ("always", "late", "never", "asked", "later")
+    (folder / "replicator.toml").write_text(QUICK + "".join(f"[jobs.{name}]\n" for name in names))
+    jobs = load_all({}, {}).jobs
+    now = datetime.now(UTC)
+    times = {name: now - timedelta(minutes=ago) for name, ago in zip(names, (1, 9, 0, 2, 0), strict=True)}
+    lasts = {name: None if name == "never" else Past("done", moment, moment) for name, moment in times.items()}
+    dues = {name: now if name != "later" else now + timedelta(minutes=1) for name in names} | {"always": times["late"]}
+    found = [turns.Turn(jobs[name], lasts[name], dues[name], asked=name == "asked") for name in names]
+    assert [turn.job.name for turn in turns.in_order(found, now)] == ["asked", "never", "late", "always"]
 
 
 def test_run_after_run_leaves_nothing_of_itself_in_memory(folder: Path, target_url: str) -> None:

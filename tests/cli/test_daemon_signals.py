@@ -112,6 +112,29 @@ def broken() -> Iterator[str]:
         yield url
 
 
+class Slow:
+    """A workspace whose labels take longer than the shortest interval of a job."""
+
+    def __init__(self) -> None:
+        self.sandbox = Sandbox(token=TOKEN)
+
+    def __call__(self, request: Request) -> Response:
+        if request.target.startswith("/labels"):
+            time.sleep(6)
+        return self.sandbox(request)
+
+
+def test_a_job_that_takes_longer_than_its_interval_starves_no_other_of_its_connection(process: Process) -> None:
+    jobs = '[jobs.often]\nobjects = ["Labels"]\nevery = "5s"\n[jobs.nightly]\nobjects = ["Roles"]\nschedule = "0 3 * * *"\n'
+    workspace: Any = Slow()
+    with running(workspace) as url:
+        configure(url, jobs)
+        with daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN) as started:
+            wait_for(lambda: len([run for run in runs() if run["status"] == "done"]) >= 3)
+            ended(started)
+    assert [run["job"] for run in runs()][:3] == ["often", "nightly", "often"]
+
+
 def test_a_job_that_fails_waits_longer_and_starves_no_other_of_its_connection(process: Process, broken: str) -> None:
     jobs = '[jobs.bad]\nobjects = ["Roles"]\nevery = "5s"\n[jobs.good]\nobjects = ["Labels"]\nevery = "5s"\n'
     configure(broken, f"tries = 1\n{jobs}")
