@@ -45,6 +45,12 @@ def _streams() -> Iterator[None]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else a file that is opened later gets the number, such as a database, and what is meant for stderr.
+            os.open(os.devnull, os.O_RDWR)
     with ExitStack() as opened:
         for name in closed:
             setattr(sys, name, opened.enter_context(Path(os.devnull).open("w", encoding="utf-8")))

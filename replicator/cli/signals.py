@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 #: Shows the cursor again, which progress bars hide.
@@ -21,14 +21,13 @@ def stopping(stop: threading.Event) -> Iterator[None]:
     """Inside, the first signal sets `stop`, and the second one ends the process with 128 + its number."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        # A print could interrupt another print of this thread, which Python refuses.
         if stop.is_set() and asked:
-            os.write(2, (_CURSOR if os.isatty(2) else b"") + b"stopped\n")
+            _say((_CURSOR if os.isatty(2) else b"") + b"stopped\n")
             os._exit(128 + number)
         asked.append(number)
         stop.set()
         again = b"Ctrl-C again to stop now" if number == signal.SIGINT else b"again to stop now"
-        os.write(2, b"stopping; " + again + b"\n")
+        _say(b"stopping; " + again + b"\n")
 
     asked: list[int] = []
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -37,3 +36,10 @@ def stopping(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(words: bytes) -> None:
+    # A print could interrupt another print of this thread, which Python refuses. A stderr that cannot be written, as
+    # where the disk is full, must not raise: it would do so in the midst of whatever the signal came to.
+    with suppress(OSError):
+        os.write(2, words)

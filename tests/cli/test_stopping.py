@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +92,23 @@ def test_twice_ends_it_at_once_and_the_next_run_is_right(
     workspace.go.set()
     assert replicator("replicate", "Suppressions", "--base-url", url, SEGMENT_TOKEN=TOKEN).code == 0
     assert rows("sqlite:///replica.db", "SELECT count(*) FROM suppressions") == [(3000,)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_cannot_be_written_leaves_the_first_signal_what_it_is(
+    process: Process, held: tuple[Held, str], folder: Path, streams: str
+) -> None:
+    workspace, url = held
+    words = [sys.executable, "-m", "replicator", "replicate", "Suppressions", "--base-url", url]
+    environ = {**os.environ, **process.environ, "SEGMENT_TOKEN": TOKEN}
+    with subprocess.Popen(["sh", "-c", f'exec "$@" {streams}', "sh", *words], cwd=folder, env=environ) as run:
+        assert workspace.asked.wait(30)
+        run.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        workspace.go.set()
+        assert run.wait(30) == 1
+    assert rows("sqlite:///replica.db", "SELECT status, error FROM _replicator_runs")[0][0] == "interrupted"
 
 
 def test_two_runs_at_once_are_refused_and_the_first_one_is_shown(
