@@ -19,6 +19,7 @@ from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecisio
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
+from psycopg import Error as PsycopgError
 
 from .queue import Unit
 from .store import BEAT, PATIENCE, QUEUE, TASK
@@ -94,7 +95,7 @@ async def _work(text: str, holder: str, perform: Callable[[Unit], None], stop: t
         try:
             async with app.open_async():
                 await _until_stopped(app, holder, stop, units)
-        except exceptions.ConnectorException as error:
+        except (exceptions.ConnectorException, PsycopgError) as error:
             log.warning("queue is away; the worker tries again", extra={"why": type(error.__cause__ or error).__name__})
         if not stop.is_set():
             await asyncio.sleep(_AWAY)
@@ -111,10 +112,14 @@ async def _until_stopped(app: App, holder: str, stop: threading.Event, units: in
         update_heartbeat_interval=BEAT,
         stalled_worker_timeout=PATIENCE,
     )
-    beside = [asyncio.create_task(each) for each in (_beat(app, holder), _take_over(app), _follow(stop, worker))]
+    ended = asyncio.Event()
+    coroutines = _beat(app, holder, ended), _take_over(app, ended), _follow(stop, worker)
+    beside = [asyncio.create_task(each) for each in coroutines]
     try:
         await worker.run()  # type: ignore[no-untyped-call]
     finally:
+        # A cancellation is lost where it comes as the driver or its pool fails: what they raise then is a mere error.
+        ended.set()
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
@@ -126,17 +131,17 @@ async def _follow(stop: threading.Event, worker: Worker) -> None:
     worker.stop()  # type: ignore[no-untyped-call]
 
 
-async def _beat(app: App, holder: str) -> None:
+async def _beat(app: App, holder: str, ended: asyncio.Event) -> None:
     """The locks of this process are safe as long as it beats."""
-    while True:
+    while not ended.is_set():
         with suppress(exceptions.ConnectorException):  # the worker meets it, too, and says so
             await app.connector.execute_query_async("SELECT beat_v1(%(by)s)", by=holder)
         await asyncio.sleep(BEAT)
 
 
-async def _take_over(app: App) -> None:
+async def _take_over(app: App, ended: asyncio.Event) -> None:
     """Procrastinate has no such part. As a task of its queue it would need a lock, and could then be stuck itself."""
-    while True:
+    while not ended.is_set():
         with suppress(exceptions.ConnectorException):
             for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=PATIENCE):
                 await _take(app, job)

@@ -125,10 +125,11 @@ class Slow:
 
 
 def test_a_job_that_takes_longer_than_its_interval_starves_no_other_of_its_connection(process: Process) -> None:
-    jobs = '[jobs.often]\nobjects = ["Labels"]\nevery = "5s"\n[jobs.nightly]\nobjects = ["Roles"]\nschedule = "0 3 * * *"\n'
+    often = '[jobs.often]\nobjects = ["Labels"]\nevery = "5s"\n'
+    nightly = '[jobs.nightly]\nobjects = ["Roles"]\nschedule = "0 3 * * *"\n'
     workspace: Any = Slow()
     with running(workspace) as url:
-        configure(url, jobs)
+        configure(url, often + nightly)
         with daemon(process, "--log-format", "json", SEGMENT_TOKEN=TOKEN) as started:
             wait_for(lambda: len([run for run in runs() if run["status"] == "done"]) >= 3)
             ended(started)
