@@ -107,10 +107,15 @@ class Keeper(threading.Thread):
                 self._sleep(self._next())
 
     def _sleep(self, seconds: float) -> None:
-        """By the clock on the wall, which goes on while the machine sleeps; until somebody wakes it."""
-        until = time.time() + seconds
+        """Until somebody wakes it, or a clock says so.
+
+        That on the wall goes on while the machine sleeps; nobody puts the other one back.
+        """
+        wall, steady = time.time() + seconds, time.monotonic() + seconds
         self._alive()
-        while (left := until - time.time()) > 0 and not self._woken.wait(min(left, _LOOK)):
+        while (left := min(wall - time.time(), steady - time.monotonic())) > 0:
+            if self._woken.wait(min(left, _LOOK)):
+                break
             self._alive()
         self._woken.clear()
 

@@ -123,7 +123,7 @@ def _turn(settings: Settings, unit: Unit) -> Turn | None:
 
 def turn_of(target: Target, unit: Unit) -> Turn | None:
     """The turn of that unit by the ledger of that database."""
-    from sqlalchemy import select
+    from sqlalchemy import or_, select
 
     from replicator.target.bookkeeping import bookkeeping
 
@@ -133,6 +133,8 @@ def turn_of(target: Target, unit: Unit) -> Turn | None:
     query = query.where(runs.c.scope == target.place.scope, runs.c.job == unit.job)
     with target.reading() as reading:
         now = target.dialect.now(reading)
+        # As in turns.past.
+        query = query.where(or_(runs.c.status == "running", runs.c.started_at <= now))
         newest = reading.execute(query.order_by(runs.c.started_at.desc()).limit(_LOOKED_AT)).all()
         # Whether one that runs is alive the lock says, later.
         open_ = list(takewhile(lambda run: run.status in {"interrupted", "running"}, newest))

@@ -64,8 +64,8 @@ def read(connection: Connection, target: Target) -> Troubles:
     """Asks the database, in the caller's transaction."""
     books, scope = bookkeeping(target.dialect), target.place.scope
     now = target.dialect.now(connection)
-    ended = _ended(connection, books, scope)
-    succeeded, began = _jobs(connection, books, scope)
+    ended = _ended(connection, books, scope, now)
+    succeeded, began = _jobs(connection, books, scope, now)
     states = State(books, scope).every(connection)
     return Troubles(
         now=now,
@@ -84,7 +84,7 @@ def read(connection: Connection, target: Target) -> Troubles:
     )
 
 
-def _ended(connection: Connection, books: Bookkeeping, scope: str) -> list[Ended]:
+def _ended(connection: Connection, books: Bookkeeping, scope: str, now: datetime) -> list[Ended]:
     runs = books.runs
     pushed = case((runs.c.mode == "push", 1), else_=0)
     place = func.row_number().over(
@@ -92,7 +92,8 @@ def _ended(connection: Connection, books: Bookkeeping, scope: str) -> list[Ended
     )
     conclusive = (
         runs.c.scope == scope,
-        runs.c.finished_at.is_not(None),
+        # One that lies in the future was done under a wrong clock.
+        runs.c.finished_at <= now,
         # A run that was stopped says nothing of how it would have ended.
         runs.c.status != "interrupted",
         runs.c.mode.not_in([mode for mode in SENDING if mode != "push"]),
@@ -123,10 +124,10 @@ def _wrong(
 
 
 def _jobs(
-    connection: Connection, books: Bookkeeping, scope: str
+    connection: Connection, books: Bookkeeping, scope: str, now: datetime
 ) -> tuple[Mapping[str, datetime], Mapping[str, datetime]]:
     runs = books.runs
-    succeeded = case((runs.c.status.in_(SUCCESS), runs.c.finished_at))
+    succeeded = case((runs.c.status.in_(SUCCESS) & (runs.c.finished_at <= now), runs.c.finished_at))
     query = select(runs.c.job, func.max(succeeded).label("succeeded"), func.min(runs.c.started_at).label("began"))
     jobs = (runs.c.scope == scope, runs.c.job.is_not(None), runs.c.mode.not_in(SENDING))
     rows = connection.execute(query.where(*jobs).group_by(runs.c.job)).all()

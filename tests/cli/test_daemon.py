@@ -20,10 +20,13 @@ import pytest
 from sqlalchemy import Dialect, MetaData
 
 from replicator.cli import connection, turns
-from replicator.cli.daemon import perform
+from replicator.cli.keeper import Keeper, perform
+from replicator.cli.units import Turn, turn_of
 from replicator.errors import RunLocked
+from replicator.fleet.queue import Unit
 from replicator.settings import load_all
 from replicator.settings.turns import Past
+from replicator.target.bookkeeping import bookkeeping
 from tests.cli.running import TOKEN, Process, Run
 from tests.cli.test_stopping import Held, held
 
@@ -204,6 +207,45 @@ def test_the_ledger_of_each_database_says_when_a_job_is_due(replicator: Run, fol
     assert (quick["status"], other["status"], other["due"]) == ("done", None, None)
     assert quick["due"] > quick["ended"] > quick["began"]
     assert "quick  default     1h" in replicator("jobs").out
+
+
+def test_a_clock_that_is_put_back_keeps_no_job_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "replicator.toml").write_text(QUICK)
+    found = load_all({}, {})
+    keeper = Keeper("default", found.connections["default"], list(found.jobs.values()), {}, None)
+    keeper.start()
+    try:
+        wait_for(lambda: [run["status"] for run in runs()] == ["done"])
+        # By now it waits for the next turn.
+        time.sleep(1)
+        clock = time.time
+        monkeypatch.setattr(time, "time", lambda: clock() - 3 * 3600)
+        wait_for(lambda: [run["status"] for run in runs()] == ["done", "done"], 20)
+    finally:
+        keeper.end(now=True)
+        keeper.join(20)
+
+
+def test_runs_that_lie_in_the_future_count_for_nothing(replicator: Run, folder: Path, target_url: str) -> None:
+    """As after runs under a clock that was ahead: jobs go on, each in its turn, and those runs make nothing healthy."""
+    (folder / "replicator.toml").write_text(QUICK.replace("sqlite:///replica.db", target_url).replace("5s", "1h"))
+    job, settings = load_all({}, {}).jobs["quick"], load_all({}, {}).connections["default"]
+    for _ in range(2):
+        assert replicator("run", "quick").code == 0
+    with connection.books(settings) as books:
+        table = bookkeeping(books.dialect).runs
+        with books.begin() as writing:
+            ahead = books.dialect.now(writing) + timedelta(days=2)
+            writing.execute(table.update().values(started_at=ahead, heartbeat_at=ahead, finished_at=ahead))
+        assert replicator("health").code == 1
+        (turn,), now = turns.of(books, "default", [job])
+        assert turn.due == now
+        assert turn_of(books, Unit("default", "quick", turn.after)) == Turn("")
+        assert perform({}, job, turn.after, settings, Event()).status == "done"
+        assert replicator("health").code == 0
+        (turn,), now = turns.of(books, "default", [job])
+    assert turn.due
+    assert timedelta(minutes=50) < turn.due - now < timedelta(minutes=61)
 
 
 def test_what_somebody_asked_for_goes_first_and_then_what_waited_longest(folder: Path) -> None:
