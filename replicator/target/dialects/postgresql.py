@@ -45,6 +45,7 @@ _SENTENCES = {
     "55P03": "another session holds a lock on the table for too long",
 }
 _NO_TABLE = "42P01"
+_FULL = "it has no connection left; raise max_connections or lower `concurrency`"
 #: Whatever the server, the database or the user has as defaults: dates that the driver reads, numbers with all of their
 #: digits, types that are spelled as we spell them, and each statement sees what others have committed.
 _SESSION = "; ".join(
@@ -244,11 +245,18 @@ def _reason(message: str) -> str:
             "it refused the password; check the user and the password in the target URL",
         ),
         ("no password supplied", "it wants a password; put one into the target URL or ~/.pgpass"),
+        ("pg_hba.conf", "it refused this user or machine; let them in by the server's pg_hba.conf"),
+        ("too many connections", "it has no connection left for that user or database; raise its CONNECTION LIMIT"),
+        ("not permitted to log in", "the user may not log in; ALTER ROLE it WITH LOGIN, or name another"),
+        ("not currently accepting", "that database takes no connections; ALTER DATABASE it ALLOW_CONNECTIONS true"),
+        ("permission denied", "the user lacks a right there; grant it CONNECT on the database"),
+        ("the database system is", "it is starting up or shutting down; try again in a moment"),
         ("does not exist", "that database or user does not exist; create it or correct the target URL"),
         ("could not translate host name", "its host name is unknown; correct the target URL"),
         ("failed to resolve host", "its host name is unknown; correct the target URL"),
         ("timeout", "it did not answer in time; check host, port and firewall"),
-        ("too many clients", "it has no connection left; raise max_connections or lower `concurrency`"),
+        ("too many clients", _FULL),
+        ("connection slots are reserved", _FULL),
         ("ssl", "the TLS connection failed; check sslmode and sslrootcert in the target URL"),
     ):
         if needle in lowered:
