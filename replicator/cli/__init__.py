@@ -14,6 +14,8 @@ import sys
 
 def main() -> int:
     """The exit code of the command line of this process."""
+    from .reloading import expected
     from .resort import run
 
+    expected(sys.argv[1:])
     return run(sys.argv[1:], os.environ)

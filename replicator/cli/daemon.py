@@ -48,13 +48,32 @@ def daemon(
     Until SIGTERM or Ctrl-C. SIGHUP: reload.
     """
     environ: Mapping[str, str] = context.obj or {}
-    found = _loaded(environ, config)
-    logs.begin(environ, as_json=log_format == "json", quiet=False)
-    stop, reload, monitor = threading.Event(), threading.Event(), web.Monitor(environ)
+    stop, reload = threading.Event(), threading.Event()
+    with reloading.hung_up(reload):
+        found = _loaded(environ, config)
+        logs.begin(environ, as_json=log_format == "json", quiet=False)
+        ended = _kept(found, lambda: _loaded(environ, config), environ, stop, reload)
+    if not ended:
+        log.warning("daemon ended before its runs did; they go on from their last page")
+        logging.shutdown()
+        os._exit(1)
+    log.info("daemon ended")
+    return 0
+
+
+def _kept(
+    found: Configuration,
+    load: Callable[[], Configuration],
+    environ: Mapping[str, str],
+    stop: threading.Event,
+    reload: threading.Event,
+) -> bool:
+    """Keeps the jobs until `stop` is set, and says whether all runs have ended by then."""
+    monitor = web.Monitor(environ)
     door = web.Door(page.Kept(monitor, environ))
     teller = alerting.Teller(environ)
     door.follow(found.web)
-    with signals.stopping(stop), reloading.hung_up(reload):
+    with signals.stopping(stop):
         keepers = _started({}, found, environ)
         monitor.follow(found, keepers)
         teller.follow(found, keepers)
@@ -62,22 +81,16 @@ def daemon(
         while not stop.wait(0.5):
             if reload.is_set():
                 reload.clear()
-                found = reloading.reloaded(lambda: _loaded(environ, config), log) or found
-                keepers = _started(keepers, found, environ)
-                monitor.follow(found, keepers)
-                teller.follow(found, keepers)
-                _moved(door, found)
+                if changed := reloading.reloaded(load, log):
+                    keepers = _started(keepers, changed, environ)
+                    monitor.follow(changed, keepers)
+                    teller.follow(changed, keepers)
+                    _moved(door, changed)
         door.close()
         teller.end()
         for keeper in keepers.values():
             keeper.end(now=True)
-        ended = _joined(list(keepers.values()), GRACE)
-    if not ended:
-        log.warning("daemon ended before its runs did; they go on from their last page")
-        logging.shutdown()
-        os._exit(1)
-    log.info("daemon ended")
-    return 0
+        return _joined(list(keepers.values()), GRACE)
 
 
 def _loaded(environ: Mapping[str, str], config: Path | None) -> Configuration:

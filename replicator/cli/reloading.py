@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 from replicator.errors import ReplicatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from replicator.settings import Configuration
+
+
+def expected(words: Sequence[str]) -> None:
+    """A SIGHUP that comes before a daemon or a worker can act on one does not end it; it has read nothing yet."""
+    if words[:1] in (["daemon"], ["worker"]) and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextmanager

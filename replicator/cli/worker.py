@@ -41,8 +41,23 @@ def worker(
     SIGHUP: reload.
     """
     environ: Mapping[str, str] = context.obj or {}
-    found, fleet = _loaded(environ, config)
-    logs.begin(environ, as_json=log_format == "json", quiet=False)
+    reload = threading.Event()
+    with reloading.hung_up(reload):
+        found, fleet = _loaded(environ, config)
+        logs.begin(environ, as_json=log_format == "json", quiet=False)
+        _work(found, fleet, lambda: _same_queue(_loaded(environ, config), fleet), environ, reload, units)
+    log.info("worker ended")
+    return 0
+
+
+def _work(
+    found: Configuration,
+    fleet: FleetSettings,
+    load: Callable[[], Configuration],
+    environ: Mapping[str, str],
+    reload: threading.Event,
+    units: int,
+) -> None:
     from replicator.fleet.store import conninfo, open_store
 
     from .units import Units
@@ -53,17 +68,15 @@ def worker(
         from replicator.fleet.hands import work
         from replicator.target.lease import holder
 
-        stop, reload = threading.Event(), threading.Event()
-        with signals.stopping(stop), reloading.hung_up(reload):
+        stop = threading.Event()
+        with signals.stopping(stop):
             _end_in_time(stop)
             performed = Units(found, environ, store, stop, store.secret())
-            _follow(performed, lambda: _same_queue(_loaded(environ, config), fleet), reload)
+            _follow(performed, load, reload)
             log.info("worker takes units", extra={"queue": store.where, "units": units})
             work(conninfo(fleet), holder(), performed.perform, stop, units=units)
     finally:
         store.close()
-    log.info("worker ended")
-    return 0
 
 
 def _loaded(environ: Mapping[str, str], config: Path | None) -> tuple[Configuration, FleetSettings]:

@@ -164,6 +164,8 @@ def test_sighup_reloads_and_a_broken_file_keeps_the_old_configuration(process: P
     (broken,) = [line for line in lines if line["event"].startswith("configuration is broken")]
     assert "evry" in broken["why"]
     assert [line for line in lines if line["event"] == "configuration reloaded"]
+    # Nothing began anew for the broken one's sake.
+    assert [line["event"] for line in lines].count("daemon keeps") == 2
 
 
 def test_a_database_that_is_away_is_tried_again_and_keeps_no_other_connection_waiting(
