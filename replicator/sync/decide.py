@@ -52,7 +52,7 @@ def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "", p
         case "delete":
             return _deleted(blank, base, found, prefer)
         case "create":
-            return _created(thing, blank, local, found, prefer)
+            return _created(thing, blank, base, local, found, prefer)
         case _ if found is None:
             return _gone(blank, local, prefer)
         case _:
@@ -84,22 +84,27 @@ def _deleted(blank: Step, base: Values, remote: Values | None, prefer: Side | No
     edited = any(not agrees(present(remote.get(name)), present(value)) for name, value in base.items())
     why = "deleted here, edited in the workspace" if edited else None
     if edited and prefer != "local":
-        return _yielding(blank, prefer, str(why), {})
+        return yielding(blank, prefer, str(why), {})
     return replace(blank, action="delete", requests=1, reason=why and f"{why}: {_OURS}")
 
 
-def _created(thing: Object, blank: Step, local: Values, remote: Values | None, prefer: Side | None) -> Step:
-    """`remote` is the record of the same natural key."""
+def _created(
+    thing: Object, blank: Step, base: Values, local: Values, remote: Values | None, prefer: Side | None
+) -> Step:
+    """`remote` is the record of the same natural key, `base` what was agreed on of one that was deleted here before."""
     if remote is None:
         changes = tuple(Change(name, None, value) for name, value in local.items())
         return replace(blank, action="create", changes=changes, requests=2)
     mine = {name: value for name, value in local.items() if name in thing.editable}
+    known = {name: base[name] for name in mine}
+    if any(value is not None for value in known.values()):
+        return _updated(thing, blank, known, mine, remote, prefer)
     other = {name: value for name, value in mine.items() if not alike(remote.get(name), value)}
     if not other:
         return replace(blank, action="adopt", reason="the workspace has an equal one")
     why = "the workspace has another one of this name"
     if prefer != "local":
-        return _yielding(blank, prefer, why, other)
+        return yielding(blank, prefer, why, other)
     changes = tuple(Change(name, remote.get(name), value) for name, value in other.items())
     return replace(blank, action="update", changes=changes, requests=2, reason=f"{why}: {_OURS}")
 
@@ -107,12 +112,12 @@ def _created(thing: Object, blank: Step, local: Values, remote: Values | None, p
 def _gone(blank: Step, local: Values, prefer: Side | None) -> Step:
     why = "edited here, deleted in the workspace"
     if prefer != "local":
-        return _yielding(blank, prefer, why, local)
+        return yielding(blank, prefer, why, local)
     changes = tuple(Change(name, None, value) for name, value in local.items())
     return replace(blank, action="create", changes=changes, requests=2, reason=f"{why}: {_OURS}")
 
 
-def _yielding(blank: Step, prefer: Side | None, why: str, local: Values) -> Step:
+def yielding(blank: Step, prefer: Side | None, why: str, local: Values) -> Step:
     """A conflict, or a row that takes over what the workspace has, or goes with it."""
     if prefer is None:
         return replace(blank, action="conflict", reason=why)

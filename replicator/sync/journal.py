@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from replicator import exact
 from replicator.merge.values import alike
@@ -162,9 +162,13 @@ class Journal:
         return found
 
     def rejected(self, connection: Connection, name: str) -> dict[str, list[Rejection]]:
-        """By record, the writes that Segment refused for what they say: as they are, they would be refused again."""
+        """By record, the writes that Segment refused for what they say: as they are, they would be refused again.
+
+        So would what it took no notice of as a whole; of an update it may be a part, which `ignored` tells.
+        """
         table = self.books.push_journal
-        mine = (table.c.scope == self.scope, table.c.object == name, table.c.status == "rejected")
+        whole = and_(table.c.status == "ignored", table.c.action != "update")
+        mine = (table.c.scope == self.scope, table.c.object == name, or_(table.c.status == "rejected", whole))
         found: dict[str, list[Rejection]] = {}
         for row in connection.execute(select(table).where(*mine).order_by(table.c.began_at.desc())):
             rejection = Rejection(row.action, row.before, row.after, row.error or "")

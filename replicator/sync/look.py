@@ -6,7 +6,7 @@ in reliability.md). So records are looked at one by one, and rules plan by plan,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,15 @@ from sqlalchemy import func, select
 
 from replicator import masks
 from replicator.catalog import by_name
-from replicator.edits import Edit, agreed_rules, edits
+from replicator.edits import Edit, agreed_rules
 from replicator.merge import ABSENT
 from replicator.merge.values import agrees, alike, holds, same, text_of
 from replicator.options import layout_of
 from replicator.sync.decide import bare_name, columns_of, decide, preferred
+from replicator.sync.fit import fit
 from replicator.sync.journal import Intent, Journal, Rejection, rejection_of
 from replicator.sync.model import Allowed, Change, Step
-from replicator.sync.rules import as_named, listing_of, rule_step
+from replicator.sync.rules import as_named, claimed, in_turn, listing_of, reloaded, rule_step
 from replicator.sync.unmake import begun_and_gone, unmake, wish
 from replicator.sync.written import RULES
 from replicator.target.base import base_table
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from replicator.options import Options
     from replicator.rows import Layout
     from replicator.sync.remote import Remote
+    from replicator.sync.rules import Identity
     from replicator.target.database import Target
 
 PLANS = "TrackingPlans"
@@ -70,7 +72,7 @@ class Look:
         with self.target.reading() as connection:
             gone = begun_and_gone(self.target, connection, layout)
             wishes = [wish(thing, key, each) for key, each in gone.items()]
-            found = sorted([*edits(self.target, connection, layout), *wishes], key=_group)
+            found = sorted([*fit(self.target, connection, layout), *wishes], key=_group)
             wanted = self._journal.wanted_sources(connection) if thing.name == PLANS else []
             if found:
                 self.noted.update(self._journal.noted(connection, thing.name))
@@ -78,15 +80,28 @@ class Look:
                 self.sent.update(unanswered(self.target, connection, thing.name))
         self._begun.update(gone)
         sources = {plan: names for _, plan, names in wanted}
+        found = reloaded(found) if thing.name == RULES else found
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
             looked = self.remote.anew()
             # A run brought that record as a second row, which was deleted: the first one is its row now.
             standing = [each for each in group if each.kind != "delete" or each.id not in self._adopted]
-            steps = (self._step(layout, each, sources, forbidden) for each in standing)
-            yield [replace(self._less_rejected(each), looked=looked) for each in steps]
 
-    def _step(self, layout: Layout, edit: Edit, sources: Mapping[str, Sequence[str]], forbidden: str | None) -> Step:
+            def decided(edit: Edit, free: Container[Identity] = ()) -> Step:
+                return self._less_rejected(self._step(layout, edit, sources, forbidden, free))
+
+            steps = [decided(each) for each in standing]
+            steps = in_turn(steps, decided) if thing.name == RULES else steps
+            yield [replace(each, looked=looked) for each in steps]
+
+    def _step(
+        self,
+        layout: Layout,
+        edit: Edit,
+        sources: Mapping[str, Sequence[str]],
+        forbidden: str | None,
+        free: Container[Identity] = (),
+    ) -> Step:
         thing = layout.object
         if edit.id in self._begun:
             step = unmake(self, layout, edit, self._begun[edit.id])
@@ -94,7 +109,8 @@ class Look:
         if edit.kind == "create" and (made := self._made(layout, edit)):
             return made
         edit = as_named(edit, self.sent.get(edit.id, {}), self.remote) if thing.name == RULES else edit
-        record = None if edit.refused else self.remote.of(thing, edit)
+        is_free = bool(free) and claimed(edit) in free and edit.kind == "create"
+        record = None if edit.refused or is_free else self.remote.of(thing, edit)
         if edit.kind == "create" and record is not None and self._is_here(layout, record):
             why = f"there is one of this name already, {record['id']}: change that one, or give this one another name"
             return Step(edit.object, edit.id, "refused", edit.known_as, reason=why, edit=edit)
@@ -103,7 +119,7 @@ class Look:
         prefer = preferred(self.allowed.policy, edit, record.get("updatedAt") if record else None)
         ours = edit if seen is None else self._less_ours(edit, seen)
         step = replace(decide(thing, ours, seen, self.remote.suffix, prefer), edit=edit)
-        step = rule_step(step, edit, self.remote) if thing.name == RULES else step
+        step = rule_step(step, edit, self.remote, free, prefer) if thing.name == RULES else step
         step = _with_sources(step, sources) if edit.id in sources else step
         step = self._heeded(step) if step.action == "update" else step
         step = _forbidden(step, forbidden)

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from replicator.edits import Edit, edits
+from replicator.sync.fit import fit
 from replicator.sync.journal import Journal
 from replicator.target.bookkeeping import bookkeeping
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from replicator.edits import Edit
     from replicator.rows import Layout
     from replicator.target.database import Target
 
 
 def pending(target: Target, connection: Connection, layout: Layout) -> Iterator[Edit]:
     """Those of a writable object, by id."""
-    found = list(edits(target, connection, layout))
+    found = fit(target, connection, layout)
     journal = Journal(target, bookkeeping(target.dialect), "")
     rejected = journal.rejected(connection, layout.object.name) if found else {}
     for edit in found:

@@ -143,6 +143,10 @@ class Push(Records):
         sent = self.sending.until(step, [journal_id], ask, look)
         if isinstance(sent, Done):
             return sent
+        if self.read(step.id) is not None:
+            why = "Segment took no notice of it"
+            self.sending.end([journal_id], "ignored", f"{why}.", request_id=sent)
+            return Done(step, "refused", f"{why}: it is still there, and stays deleted here", sent)
         self._forget(step, [journal_id], sent)
         return Done(step, "done", None, sent)
 

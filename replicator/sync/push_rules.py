@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import NotFound, SegmentError
@@ -11,7 +11,7 @@ from replicator.merge.values import holds, same
 from replicator.segment.client import Ask, Lost
 from replicator.sync import written as api
 from replicator.sync.model import Done, Step
-from replicator.sync.rules import listing_of
+from replicator.sync.rules import Identity, identity_after, listing_of, renames, turns
 from replicator.sync.sending import BAD, TRIES, Sending, State, edit_of, waiting
 from replicator.sync.settle import TwoRows
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: The API's word that one thing in the request is wrong, so that a part of it may be right.
 _ITEM = BAD | {404, 409}
 
+Rules = Mapping[Identity, Mapping[str, Any]]
 AskFor = Callable[[str, Sequence[Mapping[str, Any]]], Ask]
 
 
@@ -33,7 +34,10 @@ class PushRules:
     unsettled: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def perform(self, steps: Sequence[Step]) -> list[Done]:
-        """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it."""
+        """All rules of one plan: upserts, then removals, in batches, then one listing that shows what came of it.
+
+        What claims a key that another one gives up waits for it.
+        """
         told, todo = waiting(steps)
         if not todo:
             return told
@@ -44,20 +48,17 @@ class PushRules:
 
     def _perform(self, plan: str, steps: Sequence[Step]) -> list[Done]:
         remote, settling = self.sending.remote, self.sending.settling
-        adopted = [each for each in steps if each.action in {"adopt", "pull"}]
-        puts = [each for each in steps if each.action in {"create", "update"}]
-        removals = [each for each in steps if each.action == "delete"]
-        found: list[Done] = []
-        for at in range(0, len(puts), api.RULES_AT_ONCE):
-            found += self._batch(plan, puts[at : at + api.RULES_AT_ONCE], api.upsert)
-        for at in range(0, len(removals), api.REMOVALS_AT_ONCE):
-            found += self._batch(plan, removals[at : at + api.REMOVALS_AT_ONCE], api.removal)
-        if puts or removals:
+        order = turns(steps)
+        there = set(remote.rules(plan) or {})
+        found = [done for turn in order for done in self._turn(plan, turn, there)]
+        if found:
             remote.forget(plan)
         rules = remote.rules(plan)
-        found = [self._heeded(each, rules or {}) for each in found]
-        done = [each.step for each in found if each.outcome == "done"]
-        touched = {identity_after(each) for each in [*done, *adopted]}
+        given = {identity_after(each.step) for each in found if each.outcome == "done" and each.step.action != "delete"}
+        looked = [self._heeded(each, rules, given) for each in found]
+        adopted = [each for each in steps if each.action in {"adopt", "pull"}]
+        done = {each.id: each for each in (*(step for _, step in looked if step), *adopted)}
+        touched = {identity_after(each) for each in done.values()}
         listing = listing_of(plan)
         encoded = {
             identity: settling.encode([rule], listing)
@@ -66,24 +67,69 @@ class PushRules:
         }
         with settling.target.begin() as connection:
             settling.lease.check(connection)
-            for step in [*done, *adopted]:
+            for step in (done[each.id] for turn in order for each in turn if each.id in done):
                 self._end(connection, step)
                 self.sending.journal.overrule(connection, step)
                 self._settle(connection, step, encoded.get(identity_after(step), []))
         self.sending.rows += [row for rows in encoded.values() for row in rows]
-        return found + [Done(each, "done") for each in adopted]
+        return [told for told, _ in looked] + [Done(each, "done") for each in adopted]
 
-    def _heeded(self, done: Done, rules: Mapping[tuple[Any, ...], Mapping[str, Any]]) -> Done:
-        """What was answered with success may have had no effect all the same."""
-        step, rule = done.step, rules.get(identity_after(done.step))
-        wanted = _schema_of(step)
-        if done.outcome != "done" or step.action != "update" or rule is None or wanted is None:
-            return done
-        if same(rule.get("jsonSchema"), wanted) or not self._as_it_was(step, rule):
-            return done
-        self.sending.end([self.unsettled.pop(step.id)[0]], "ignored", "Segment took no notice of it")
-        why = "Segment took no notice of json_schema; it stays as it is here"
-        return Done(step, "refused", why, done.request_id)
+    def _turn(self, plan: str, steps: Sequence[Step], there: set[Identity]) -> list[Done]:
+        """`there` is by what the rules are known, which is kept up."""
+        puts = [each for each in steps if each.action in {"create", "update"}]
+        removals = [each for each in steps if each.action == "delete"]
+        held = [each for each in puts if (renames(each) or each.remote is None) and identity_after(each) in there]
+        why = "the rule that has its key in the workspace was to give it up, and did not"
+        found = [Done(each, "refused", why) for each in held]
+        gone = {each.id for each in held}
+        puts = [each for each in puts if each.id not in gone]
+        for at in range(0, len(puts), api.RULES_AT_ONCE):
+            found += self._batch(plan, puts[at : at + api.RULES_AT_ONCE], api.upsert)
+        for at in range(0, len(removals), api.REMOVALS_AT_ONCE):
+            found += self._batch(plan, removals[at : at + api.REMOVALS_AT_ONCE], api.removal)
+        for step in (each.step for each in found if each.outcome == "done"):
+            if step.action == "delete" or renames(step):
+                there.discard(api.identity(step.known_as))
+            if step.action != "delete":
+                there.add(identity_after(step))
+        return found
+
+    def _heeded(self, done: Done, rules: Rules | None, given: Container[Identity]) -> tuple[Done, Step | None]:
+        """What came of it, and what of it is to be settled: what was answered with success may have had no effect.
+
+        `rules` are there now, of which other steps put in the `given` ones.
+        """
+        step = done.step
+        if done.outcome != "done":
+            return done, None
+        if _is_nowhere(step, rules):
+            return self.sending.lost(step, self._open(step), "it was sent, but the rule cannot be found"), None
+        ignored = self._ignored(step, rules or {}, given)
+        if not ignored:
+            return done, step
+        why = f"Segment took no notice of {' and '.join(ignored)}"
+        self.sending.end(self._open(step), "ignored", f"{why}.")
+        edit = edit_of(step)
+        left = tuple(each for each in edit.fields if each.name not in ignored) if edit.kind == "update" else ()
+        told = Done(step, "refused", f"{why}; it stays as it is here", done.request_id)
+        return told, replace(step, edit=replace(edit, fields=left)) if left else None
+
+    def _ignored(self, step: Step, rules: Rules, given: Container[Identity]) -> list[str]:
+        """What is as it was before: the whole, or of an update some columns."""
+        was, after = api.identity(step.known_as), identity_after(step)
+        if step.action == "delete":
+            return ["it"] if was in rules and was not in given and self._as_it_was(step, rules[was]) else []
+        if step.action == "create":
+            return [] if after in rules else ["it"]
+        keeps = after != was and was in rules and was not in given
+        rule, wanted = rules.get(was if keeps else after), _schema_of(step)
+        found = ["key"] if keeps else []
+        if rule is not None and wanted is not None and not same(rule.get("jsonSchema"), wanted):
+            found += ["json_schema"] if self._as_it_was(step, rule) else []
+        return found
+
+    def _open(self, step: Step) -> list[str]:
+        return [self.unsettled.pop(step.id)[0]] if step.id in self.unsettled else []
 
     def _end(self, connection: Connection, step: Step) -> None:
         """Together with the base: what is done and not settled would be taken for somebody else's edit."""
@@ -202,17 +248,11 @@ class PushRules:
         return rule | ({"newKey": changed["key"]} if renames(step) else {})
 
 
-def renames(step: Step) -> bool:
-    """Whether a rule gets another key."""
-    return edit_of(step).kind == "update" and any(each.name == "key" for each in edit_of(step).fields)
-
-
-def identity_after(step: Step) -> tuple[Any, ...]:
-    """By what the rule is known once the step is done."""
-    known = dict(step.known_as)
-    if renames(step) and step.action != "pull":
-        known["key"] = next(each.local for each in edit_of(step).fields if each.name == "key")
-    return api.identity(known)
+def _is_nowhere(step: Step, rules: Rules | None) -> bool:
+    """Whether what was put there has gone meanwhile, or is there by a name that nobody gave it."""
+    if step.action == "delete":
+        return False
+    return rules is None or (renames(step) and not {api.identity(step.known_as), identity_after(step)} & rules.keys())
 
 
 def _schema_of(step: Step) -> Any:

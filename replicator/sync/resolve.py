@@ -18,7 +18,7 @@ from replicator.sync.decide import clearable
 from replicator.sync.journal import Journal
 from replicator.sync.look import PLANS
 from replicator.sync.remote import Remote, suffix_of
-from replicator.sync.rules import listing_of
+from replicator.sync.rules import listing_of, new_key
 from replicator.sync.settle import Settling, TwoRows
 from replicator.sync.written import RULES
 from replicator.target.base import bound
@@ -164,6 +164,12 @@ class _Resolving:
             raise UsageError(
                 "The tracking plan of this rule is not in the workspace: `replicator restore` brings a plan back,"
                 " or take --theirs."
+            )
+        key = new_key(edit) if self.name == RULES else None
+        if key is not None and self.remote.rule({**edit.known_as, "key": key}) is not None:
+            raise UsageError(
+                f"The workspace has another rule of the key {key}, which no rename replaces: delete that rule's row"
+                " here as well, which the next push then does first, give this row another key, or take --theirs."
             )
         with self.settling.target.begin() as connection:
             self.settling.lease.check(connection)

@@ -89,9 +89,9 @@ def removal(plan: str, rules: Sequence[Mapping[str, Any]]) -> Ask:
 
 
 def identity(rule: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What tells the rules of a plan apart: 1 and 1.0 are one version."""
+    """What tells the rules of a plan apart: 1 and 1.0 are one version, and an empty key is none."""
     get = rule.get
-    return get("type"), get("key"), get("version")
+    return get("type"), get("key") or None, get("version")
 
 
 def _rules_of(plan: str) -> str:

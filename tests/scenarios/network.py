@@ -30,6 +30,8 @@ class Network:
         self.lose = ""
         #: A field of writes that has no effect, although they are answered with success.
         self.ignores = ""
+        #: A method whose requests have no effect, although they are answered with success.
+        self.deaf_to = ""
         #: Requests with this in their body are refused, untouched.
         self.refuse_rules_with = ""
         self._faults: list[tuple[str, Fault]] = []
@@ -41,6 +43,8 @@ class Network:
             self.written.append((request.method, request.target))
         if self.refuse_rules_with and self.refuse_rules_with.encode() in request.body:
             return error(422, message="is not a schema")(request, Response(422, (), b""))
+        if self.deaf_to == request.method:
+            return raw(b'{"data": {"status": "SUCCESS"}}')(request, Response(200, (), b""))
         answer = self.sandbox(self._smaller(self._less(request)))
         if self.lose == f"{request.method} {path}":
             return error(502)(request, answer)
@@ -56,6 +60,8 @@ class Network:
         if not (self.ignores and request.body):
             return request
         body = {name: value for name, value in json.loads(request.body).items() if name != self.ignores}
+        for rule in body.get("rules", ()):
+            rule.pop(self.ignores, None)
         return Request(request.method, request.target, request.headers, json.dumps(body).encode())
 
     def _smaller(self, request: Request) -> Request:
