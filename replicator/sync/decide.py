@@ -44,7 +44,9 @@ def decide(thing: Object, edit: Edit, remote: Values | None, suffix: str = "", p
     found = None if remote is None else bare_name(remote, suffix)
     base = bare_name({field.name: field.base for field in edit.fields}, suffix)
     local = bare_name({field.name: field.local for field in edit.fields}, suffix)
-    pin = sha256(text_of([base, local, found]).encode()).hexdigest()[:32]
+    # The rules of a new plan get its id when it is made.
+    said = {name: value for name, value in local.items() if name != "tracking_plan_id"}
+    pin = sha256(text_of([base, said, found]).encode()).hexdigest()[:32]
     blank = Step(edit.object, edit.id, "refused", edit.known_as, pin=pin, edit=edit, remote=remote)
     if edit.refused:
         return replace(blank, reason="; ".join(edit.refused))

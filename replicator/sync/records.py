@@ -85,6 +85,7 @@ class Records:
         if self.thing.name != "TrackingPlans":
             return
         self.journal.name_plan(connection, was, now)
+        self.remote.made_plans[now] = was
         if self.sending.rules:
             rules = self.sending.rules.base.table
             mine = rules.c.tracking_plan_id == was

@@ -34,6 +34,8 @@ class Remote:
     client: Client
     #: What Segment appends to the names of functions.
     suffix: str = ""
+    #: By the ids of the plans that this push made, how they were known here before.
+    made_plans: dict[str, str] = field(default_factory=dict)
     _rules: dict[str, dict[tuple[Any, ...], Record] | None] = field(default_factory=dict)
     _listed: dict[str, list[Record]] = field(default_factory=dict)
 

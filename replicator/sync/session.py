@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ def apply(
                 rules = rules if rules and rules.has_table() else None
                 sending = Sending(thing, look.remote, settling(thing), journal, allowed.deploy, rules, moments)
                 mine = None if planned is None else [each for each in planned if each.object == thing.name]
-                found += _Applying(look, sending).perform(mine)
+                found += _Applying(look, sending, _deleted_plans(found)).perform(mine)
             found = _with_others(look, journal, moments, found)
         except BaseException as error:
             ledger.finish(
@@ -120,6 +120,8 @@ class _Applying:
 
     look: Look
     sending: Sending
+    #: The plans that this push deleted, with their rules.
+    deleted: frozenset[str] = frozenset()
     #: Conflicts that nobody decided yet.
     standing: list[Step] = field(default_factory=list)
 
@@ -146,23 +148,37 @@ class _Applying:
         return found
 
     def _groups(self, planned: Sequence[Step] | None, found: list[Done]) -> Iterator[list[Step]]:
-        """The steps; of those that were planned only the ones that are as they were then, the others are told."""
+        """The steps; of those that were planned only the ones that are as they were then, the others are told.
+
+        What may not be sent any more, or not again, is told with that reason.
+        """
         left = {each.id: each for each in planned or ()}
         for steps in self.look.groups(self.sending.thing):
             if planned is None:
                 yield steps
                 continue
-            same = [each for each in steps if each.id in left and _is_as(each, left[each.id])]
+            made = self.look.remote.made_plans
+            same = [each for each in steps if each.id in left and _is_as(each, left[each.id], made)]
             self.standing.extend(each for each in steps if each.action == "conflict" and each not in same)
             for each in same:
                 del left[each.id]
             yield same
         why = "one of the sides changed since the plan was made: plan again"
-        found += [Done(each, "moved", why) for each in left.values()]
+        for each in left.values():
+            went = each.action == "delete" and each.known_as.get("tracking_plan_id") in self.deleted
+            found.append(Done(each, "done") if went else Done(each, "moved", why))
 
 
-def _is_as(now: Step, planned: Step) -> bool:
-    return (now.action, now.pin) == (planned.action, planned.pin)
+def _is_as(now: Step, planned: Step, made_plans: Mapping[str, str]) -> bool:
+    """A rule of a new plan was planned under the id that the plan had here until it was made."""
+    plan = now.known_as.get("tracking_plan_id")
+    same = planned.known_as.get("tracking_plan_id") in {plan, made_plans.get(str(plan), plan)}
+    return same and now.pin == planned.pin and now.action in {planned.action, "refused"}
+
+
+def _deleted_plans(done: Sequence[Done]) -> frozenset[str]:
+    steps = (each.step for each in done if each.outcome == "done" and each.step.object == PLANS)
+    return frozenset(each.id for each in steps if each.edit and each.edit.kind == "delete" and each.action != "pull")
 
 
 def _things(options: Options) -> list[Object]:

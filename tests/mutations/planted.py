@@ -509,8 +509,8 @@ MUTATIONS = (
     Mutation(
         "push: a plan is performed whatever moved",
         "sync/session.py",
-        "    return (now.action, now.pin) == (planned.action, planned.pin)",
-        "    return now.action == planned.action",
+        '    return same and now.pin == planned.pin and now.action in {planned.action, "refused"}',
+        '    return same and now.action in {planned.action, "refused"}',
         PUSH,
     ),
     Mutation(
