@@ -72,7 +72,9 @@ class Look:
         with self.target.reading() as connection:
             gone = begun_and_gone(self.target, connection, layout)
             wishes = [wish(thing, key, each) for key, each in gone.items()]
-            found = sorted([*fit(self.target, connection, layout), *wishes], key=_group)
+            found = fit(self.target, connection, layout)
+            found = reloaded(found) if thing.name == RULES else found
+            found = sorted([*found, *wishes], key=_group)
             wanted = self._journal.wanted_sources(connection) if thing.name == PLANS else []
             if found:
                 self.noted.update(self._journal.noted(connection, thing.name))
@@ -80,7 +82,6 @@ class Look:
                 self.sent.update(unanswered(self.target, connection, thing.name))
         self._begun.update(gone)
         sources = {plan: names for _, plan, names in wanted}
-        found = reloaded(found) if thing.name == RULES else found
         forbidden = self._why_no_deletes(layout, found)
         for _, group in groupby(found, key=_group if thing.name == RULES else lambda edit: edit.id):
             looked = self.remote.anew()
