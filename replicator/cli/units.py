@@ -10,7 +10,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from replicator.about import about
-from replicator.errors import FleetUnusable, ReplicatorError, RunLocked
+from replicator.errors import FleetUnusable, ReplicatorError, RunLocked, TargetUnusable
+from replicator.settings.turns import look_after
 
 from . import connection
 from .hand import Hand
@@ -49,18 +50,26 @@ class Units:
     secret: bytes
     #: By connection: the edits that need not be told again.
     unsent: dict[str, Unsent] = field(default_factory=dict)
+    #: By unit: how often in a row its database could not be used from here.
+    failures: dict[str, int] = field(default_factory=dict)
 
     def perform(self, unit: Unit) -> None:
         """Raises Again for a unit that is to go on later, and nothing else."""
         with about(connection=unit.connection, job=unit.job):
             try:
                 again = self._performed(unit)
+                self.failures.pop(unit.title, None)
             except RunLocked as error:
                 log.info("unit waits", extra={"why": str(error)})
                 again = _LOCKED
             except FleetUnusable as error:
                 log.warning("unit stopped", extra={"why": str(error)})
                 again = _AWAY
+            except TargetUnusable as error:
+                # The planner, which may reach it, waits by what the ledger says, and nothing of this is there.
+                failed = self.failures[unit.title] = self.failures.get(unit.title, 0) + 1
+                again = look_after(failed).total_seconds()
+                log.error("unit failed", extra={"why": str(error), "seconds": again})  # noqa: TRY400 - a sentence
             except ReplicatorError as error:
                 # The planner puts it into the queue again when the ledger says so.
                 log.error("unit failed", extra={"why": str(error)})  # noqa: TRY400 - a sentence
