@@ -20,6 +20,7 @@ EXEMPT = {
     ("target/database.py", "open_target", "create_engine"): "the one engine, whose transactions `transaction` makes",
     ("cli/connection.py", "open_nowhere", "create_engine"): "an empty database in memory, for a dry run",
     ("target/dialects/postgresql.py", "_session", "commit"): "a new session's settings, before any transaction",
+    ("target/dialects/local_infile.py", "connect", "connect"): "a new session; nothing is committed",
     ("segment/wire.py", "send", "stream"): "the transport itself: the client sends through it alone",
     ("web/guard.py", "_dressed", "send"): "an answer to a browser",
     ("alerts/channels.py", "post", "request"): "the transport itself: `deliver` sends through it alone",
