@@ -92,8 +92,7 @@ class _Loader:
         jobs = {name: self._job(name, table, tuple(values)) for name, table in self._named("jobs").items()}
         for name, job in jobs.items():
             self.problems += lacks.of_sync(name, job, values, self.path)
-        self.problems += lacks.of_push(values.values())
-        web, wrong = guarded(Web(**self._web()), str(self.path))
+        web, wrong = guarded(Web(**self._plain("web", self._table("web", self.table), WEB_KEYS)), str(self.path))
         self.problems += wrong
         told = self._table("alerts", self.table)
         alerts = self._plain("alerts", told, ALERT_KEYS)
@@ -110,12 +109,6 @@ class _Loader:
             web=web,
             fleet=FleetSettings(**fleet) if "queue" in fleet else None,
         )
-
-    def _web(self) -> dict[str, Any]:
-        told = self._table("web", self.table)
-        web = self._plain("web", told, WEB_KEYS)
-        self.problems += lacks.of_web(web, self._said("web", told, WEB_KEYS))
-        return web
 
     def _fleet(self) -> dict[str, Any]:
         told = self._table("fleet", self.table)
