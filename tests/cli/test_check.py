@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_a_table_that_the_schema_policy_lets_no_run_make_is_a_problem(
 
 def test_a_field_that_waits_in_extra_is_no_problem(replicator: Run, folder: Path) -> None:
     replicator("replicate", "Labels", "--region", "sandbox")
-    with sqlite3.connect(folder / "replica.db") as database:
+    with closing(sqlite3.connect(folder / "replica.db")) as database:
         database.execute("ALTER TABLE labels DROP COLUMN description")
     (folder / "replicator.toml").write_text('schema_policy = "freeze"\nregion = "sandbox"')
     outcome = replicator("check", "Labels")
