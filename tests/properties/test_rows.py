@@ -220,9 +220,10 @@ def test_what_lies_at_a_masked_path_is_in_no_column_nor_in_extra_nor_in_quaranti
     record: dict[str, Any], first: str, below: str, secret: Any, mode: masks.Mode, broken: bool
 ) -> None:
     """In known and unknown fields, in lists, in records that databases refuse, and in those that no row can hold."""
+    # A `*` in a path is every field.
+    first = "settings" if first in {"id", "*"} else first
     nested = {"settings": {"deep": secret, below: [secret]}, first: [{below: secret, "kept": "yes"}]}
     record = {"id": "" if broken else "1"} | record | nested
-    first = "settings" if first in {"id", "*"} else first
     chosen = (
         masks.Cover(("settings",), mode),
         masks.Cover((first, below), mode),

@@ -65,7 +65,13 @@ def test_what_a_diff_leaves_out_is_counted(first: list[str], second: list[str]) 
 @quickly
 @given(JSON, JSON)
 def test_two_values_have_no_diff_only_if_they_are_equal(first: Any, second: Any) -> None:
-    assert bool(differing(first, second)) == (first != second)
+    # For Python, false is 0.
+    one, other = (json.dumps(each, sort_keys=True) for each in (first, second))
+    assert bool(differing(first, second)) == (one != other)
+
+
+def test_false_and_0_are_two_values() -> None:
+    assert differing([False], [0])
 
 
 def test_a_diff_without_end_has_one() -> None:
