@@ -12,7 +12,7 @@ def of_job(name: str, job: Values) -> Iterator[str]:
     """A zone of times that are none. What waits for a schedule or for `push` may stay while that is away."""
     said: Mapping[str, str] = job["places"]
     if job.get("time_zone", "UTC") != "UTC" and "every" in said and "schedule" not in said:
-        yield f"{said['time_zone']} needs jobs.{name}.schedule"
+        yield f"{said['time_zone']} needs jobs.{name}.schedule in place of jobs.{name}.every"
 
 
 def of_sync(name: str, job: Values, connections: Mapping[str, Values], path: object) -> Iterator[str]:

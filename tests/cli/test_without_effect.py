@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.running import Run
 
-ZONE = "jobs.a.time_zone in replicator.toml needs jobs.a.schedule."
+ZONE = "jobs.a.time_zone in replicator.toml needs jobs.a.schedule in place of jobs.a.every."
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from replicator.sandbox import Sandbox
 from tests.scenarios.network import Network
 from tests.scenarios.replica import Replica
+from tests.scenarios.test_push import ALL
 
 
 @pytest.fixture
@@ -33,3 +34,19 @@ def one(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterator[
     replica = Replica(f"sqlite:///{tmp_path_factory.mktemp('replica') / 'replica.db'}", network)
     yield replica
     replica.close()
+
+
+@pytest.fixture
+def filled(replica: Replica) -> Replica:
+    """After a run of all that can be edited, on each kind of database."""
+    replica.run(*ALL)
+    replica.network.written.clear()
+    return replica
+
+
+@pytest.fixture
+def single(one: Replica) -> Replica:
+    """The same, in SQLite alone."""
+    one.run(*ALL)
+    one.network.written.clear()
+    return one

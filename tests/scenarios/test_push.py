@@ -54,13 +54,6 @@ def quiet(replica: Replica) -> None:
     assert list(writes(replica.network)) == []
 
 
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
 def first(replica: Replica, table: str, where: str = "") -> dict[str, Any]:
     return replica.rows(table, f"{where} ORDER BY id")[0]
 

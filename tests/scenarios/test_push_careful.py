@@ -26,21 +26,6 @@ from tests.scenarios.test_edits import pending, set_schema
 from tests.scenarios.test_push import ALL, first, planned, pushed, quiet, writes
 
 
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
-@pytest.fixture
-def single(one: Replica) -> Replica:
-    """In SQLite alone: what the databases have no part in."""
-    one.run(*ALL)
-    one.network.written.clear()
-    return one
-
-
 def plan_there(replica: Replica, plan: str) -> dict[str, Any]:
     found: dict[str, Any] = replica.network.write("GET", f"/tracking-plans/{plan}")["trackingPlan"]
     return found

@@ -17,13 +17,6 @@ from tests.scenarios.test_push_careful import before, outcomes, plan_there
 OPEN = ("sent", "lost")
 
 
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
 def kill(replica: Replica) -> None:
     """A push that dies right after its first write had its effect."""
 

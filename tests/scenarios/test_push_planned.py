@@ -6,21 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from replicator.cli import plans
 from tests.scenarios.replica import Replica
 from tests.scenarios.test_edits import set_schema
 from tests.scenarios.test_push import ALL, FREE, named_rule, planned, pushed, quiet
 from tests.scenarios.test_push_rules import add
-
-
-@pytest.fixture
-def single(one: Replica) -> Replica:
-    """In SQLite alone: what the databases have no part in."""
-    one.run(*ALL)
-    one.network.written.clear()
-    return one
 
 
 def by_file(replica: Replica, tmp_path: Any, **allowed: Any) -> list[tuple[str, str, str | None]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
-
 from replicator.catalog import by_name
 from replicator.options import Options, layout_of
 from replicator.sync import pending
@@ -16,13 +14,6 @@ from tests.scenarios.test_edits import set_schema
 from tests.scenarios.test_push import ALL, FREE, first, planned, pushed, quiet, writes
 
 AGAIN = replace(FREE, again=True)
-
-
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
 
 
 def waiting(replica: Replica, name: str) -> list[tuple[str, ...]]:

@@ -34,21 +34,6 @@ from tests.scenarios.test_push_careful import outcomes
 COLUMNS = ("tracking_plan_id", "type", "key", "version", "json_schema")
 
 
-@pytest.fixture
-def single(one: Replica) -> Replica:
-    """In SQLite alone: what the databases have no part in."""
-    one.run(*ALL)
-    one.network.written.clear()
-    return one
-
-
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
 def remove(replica: Replica, rule: Mapping[str, Any]) -> None:
     replica.do("DELETE FROM tracking_plan_rules WHERE _key = :key", key=rule["_key"])
 

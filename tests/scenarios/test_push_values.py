@@ -17,20 +17,6 @@ from tests.scenarios.test_push import ALL, first, pushed, quiet
 RULES = "TrackingPlanRules"
 
 
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
-@pytest.fixture
-def single(one: Replica) -> Replica:
-    one.run(*ALL)
-    one.network.written.clear()
-    return one
-
-
 def rules(replica: Replica) -> list[dict[str, Any]]:
     """Two rules of one plan."""
     found = replica.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY tracking_plan_id, _key")

@@ -18,20 +18,6 @@ from tests.scenarios.test_push import ALL, _key, conflicting, decide, first, pla
 RULES = "TrackingPlanRules"
 
 
-@pytest.fixture
-def filled(replica: Replica) -> Replica:
-    replica.run(*ALL)
-    replica.network.written.clear()
-    return replica
-
-
-@pytest.fixture
-def single(one: Replica) -> Replica:
-    one.run(*ALL)
-    one.network.written.clear()
-    return one
-
-
 def twice_edited(replica: Replica) -> tuple[str, str]:
     """A rule whose own row is edited, and another row of its name in conflict: the keys of the two."""
     rule = replica.rows("tracking_plan_rules", "WHERE type = 'TRACK' ORDER BY _key")[0]
