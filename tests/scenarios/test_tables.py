@@ -14,8 +14,10 @@ from replicator.catalog import by_name
 from replicator.errors import RunLocked
 from replicator.rows import Layout
 from replicator.run import holding
-from replicator.target import evolve
+from replicator.target import evolve, lease
 from replicator.target.alterations import Altered, SchemaChange
+from replicator.target.bookkeeping import Bookkeeping, bookkeeping
+from replicator.target.database import Target
 from tests.databases import Database
 from tests.scenarios.replica import Replica, result
 
@@ -85,13 +87,19 @@ def test_a_run_that_another_one_took_over_from_changes_no_table(replica: Replica
         ledger.withdraw()
 
 
-def test_a_run_that_waited_for_the_lock_is_not_left_for_dead_by_the_one_before(replica: Replica) -> None:
+def test_a_run_that_waited_for_the_lock_is_not_left_for_dead_by_the_one_before(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
     replica.run("Labels")
+    acquire, runs = lease.acquire, bookkeeping(replica.target.dialect).runs
+
+    def acquired_late(target: Target, books: Bookkeeping, run_id: str) -> lease.Lease:
+        with target.begin() as connection:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(status="failed", error="killed"))
+        return acquire(target, books, run_id)
+
+    monkeypatch.setattr(lease, "acquire", acquired_late)
     with holding(replica.target, "test") as (ledger, _):
-        with replica.target.begin() as connection:
-            runs = ledger.books.runs
-            connection.execute(runs.update().where(runs.c.id == ledger.run_id).values(status="failed", error="killed"))
-        ledger.go_on()
         (row,) = replica.books("runs", f"WHERE id = '{ledger.run_id}'")
         assert (row["status"], row["error"], row["finished_at"]) == ("running", None, None)
         ledger.withdraw()
